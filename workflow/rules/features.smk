@@ -1,0 +1,22 @@
+"""In: geometries. Out: exact features, a shard at a time."""
+
+
+rule build_features:
+    input:
+        "resources/geometries/{dataset}.parquet",
+    output:
+        "results/features/{dataset}/part-{part}.parquet",
+    log:
+        "logs/build_features/{dataset}-{part}.log",
+    params:
+        rows=rows_of_shard,
+        code=source_hash("geometry", "tables"),
+    threads: threads_of("build_features")
+    resources:
+        mem_mb=mem_mb_of("build_features"),
+    conda:
+        "../../envs/vacuagym.yaml"
+    message:
+        "features of {wildcards.dataset}, shard {wildcards.part}"
+    script:
+        "../scripts/build_features.py"

@@ -1,0 +1,22 @@
+"""In: nothing, or a published list. Out: every geometry of a dataset, in run order."""
+
+
+rule build_geometries:
+    input:
+        published_list,
+    output:
+        "resources/geometries/{dataset}.parquet",
+    log:
+        "logs/build_geometries/{dataset}.log",
+    params:
+        source=lambda wildcards: SOURCES[wildcards.dataset],
+        code=source_hash("geometry", "tables", "run_order"),
+    threads: threads_of("build_geometries")
+    resources:
+        mem_mb=mem_mb_of("build_geometries"),
+    conda:
+        "../../envs/vacuagym.yaml"
+    message:
+        "geometries of {wildcards.dataset}"
+    script:
+        "../scripts/build_geometries.py"

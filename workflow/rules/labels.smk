@@ -1,0 +1,25 @@
+"""In: features. Out: simulated vacuum-stability labels, a row a draw, and their shares, a row a geometry."""
+
+
+rule label_vacua:
+    input:
+        "results/features/{dataset}/part-{part}.parquet",
+    output:
+        labels="results/labels/{dataset}/part-{part}.parquet",
+        stability="results/stability/{dataset}/part-{part}.parquet",
+    log:
+        "logs/label_vacua/{dataset}-{part}.log",
+    params:
+        rows=rows_of_shard,
+        model=config["model"],
+        seed=config["seed"],
+        code=source_hash("engine", "models", "tables"),
+    threads: threads_of("label_vacua")
+    resources:
+        mem_mb=mem_mb_of("label_vacua"),
+    conda:
+        "../../envs/vacuagym.yaml"
+    message:
+        "labels of {wildcards.dataset}, shard {wildcards.part}"
+    script:
+        "../scripts/label_vacua.py"

@@ -1,0 +1,42 @@
+"""In: every table of the run. Out: what each column means, and the manifest that makes the run complete."""
+
+
+rule build_data_dictionary:
+    output:
+        "results/data_dictionary.csv",
+    log:
+        "logs/build_data_dictionary/all.log",
+    params:
+        datasets=DATASETS,
+        model=config["model"],
+        code=source_hash("geometry", "engine", "models", "splits"),
+    threads: threads_of("build_data_dictionary")
+    resources:
+        mem_mb=mem_mb_of("build_data_dictionary"),
+    conda:
+        "../../envs/vacuagym.yaml"
+    message:
+        "data dictionary"
+    script:
+        "../scripts/build_data_dictionary.py"
+
+
+rule build_manifest:
+    input:
+        shards_of("features"),
+        shards_of("labels"),
+        shards_of("stability"),
+        expand("results/splits/{split}.parquet", split=SPLITS),
+    output:
+        "results/manifest.json",
+    log:
+        "logs/build_manifest/all.log",
+    threads: threads_of("build_manifest")
+    resources:
+        mem_mb=mem_mb_of("build_manifest"),
+    conda:
+        "../../envs/vacuagym.yaml"
+    message:
+        "manifest"
+    script:
+        "../scripts/build_manifest.py"

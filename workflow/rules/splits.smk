@@ -1,0 +1,21 @@
+"""In: features. Out: train, validation and test parts of the geometries, in and out of distribution."""
+
+
+rule build_split:
+    input:
+        shards_of("features"),
+    output:
+        "results/splits/{split}.parquet",
+    log:
+        "logs/build_split/{split}.log",
+    params:
+        code=source_hash("splits", "tables"),
+    threads: threads_of("build_split")
+    resources:
+        mem_mb=mem_mb_of("build_split"),
+    conda:
+        "../../envs/vacuagym.yaml"
+    message:
+        "split {wildcards.split}"
+    script:
+        "../scripts/build_split.py"
