@@ -1,7 +1,6 @@
 """The steps of a run, file to file: stream rows in, compute, stream rows out. Memory does not depend on the rows."""
 
 import csv
-import hashlib
 import io
 import json
 from collections.abc import Iterable, Sequence
@@ -14,7 +13,7 @@ from vacuagym.errors import InputError
 from vacuagym.process import progress
 from vacuagym.provenance import fingerprint
 from vacuagym.run_order import run_order
-from vacuagym.tables.columns import Column, Columns, Ragged, n_rows, take
+from vacuagym.tables.columns import Column, content_sha256, n_rows, take
 from vacuagym.tables.shards import BATCH_ROWS, new_shard, read_metadata, read_rows, write_text
 
 KEY_COLUMNS = (
@@ -57,17 +56,6 @@ def build_geometries(dataset: str, source: str, out: Path, code: str) -> None:
             ids = order[start : start + BATCH_ROWS]
             write({"geometry_id": ids, **take(table, ids)})
             advance(len(ids))
-
-
-def content_sha256(table: Columns) -> str:
-    """SHA-256 (hex) of a table's values in row order, whatever its provenance."""
-    digest = hashlib.sha256()
-    for name in sorted(table):
-        column = table[name]
-        for array in column if isinstance(column, Ragged) else (column,):
-            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).view(np.uint8))
-    return digest.hexdigest()
 
 
 def build_features(dataset: str, geometries: Path, out: Path, start: int, stop: int, code: str) -> None:

@@ -1,5 +1,6 @@
 """Columns as plain numpy arrays: flat ones are arrays, ragged ones are a pair of arrays."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -57,3 +58,14 @@ def _take(column, index):
     np.cumsum(lengths, out=offsets[1:])
     within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
     return Ragged(column.values[np.repeat(starts, lengths) + within], offsets)
+
+
+def content_sha256(table: Columns) -> str:
+    """SHA-256 (hex) of a table's values in row order, whatever its provenance."""
+    digest = hashlib.sha256()
+    for name in sorted(table):
+        column = table[name]
+        for array in column if isinstance(column, Ragged) else (column,):
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).view(np.uint8))
+    return digest.hexdigest()

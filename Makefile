@@ -1,0 +1,46 @@
+# Sets up everything in .venv with nothing but Python 3.11 or newer at hand.
+PYTHON ?= python3
+CORES ?= 2
+PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: run test slow lint lock clean
+.DELETE_ON_ERROR:
+
+run: .venv/installed
+	.venv/bin/snakemake --cores $(CORES)
+	@echo "features, labels and splits: results/   what each column means: results/data_dictionary.csv   logs: logs/"
+
+test: .venv/installed-test
+	.venv/bin/python -m pytest -m "not slow"
+
+slow: .venv/installed-test
+	.venv/bin/python -m pytest -m slow
+
+lint: .venv/installed-test
+	.venv/bin/ruff check workflow tests
+	.venv/bin/ruff format --check workflow tests
+	.venv/bin/snakefmt --check Snakefile workflow
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: envs/requirements.lock pyproject.toml | .venv/bin/python
+	$(PIP) install --require-hashes -r envs/requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/installed-test: envs/requirements-test.lock .venv/installed
+	$(PIP) install --require-hashes -r envs/requirements-test.lock
+	touch $@
+
+# The lock files follow from pyproject.toml.
+lock: .venv/installed-test
+	$(PIP) install uv
+	.venv/bin/uv pip compile pyproject.toml $(LOCK) -o envs/requirements.lock
+	.venv/bin/uv pip compile pyproject.toml --extra test -c envs/requirements.lock $(LOCK) -o envs/requirements-test.lock
+
+LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
+
+clean:
+	rm -rf .venv .snakemake
