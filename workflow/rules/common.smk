@@ -1,6 +1,6 @@
 """In: the configuration. Out: what every rule asks about it: datasets, shards, rows, threads, memory."""
 
-from vacuagym.config import check_config
+from vacuagym.config import checked
 from vacuagym.errors import InputError
 from vacuagym.geometry import COUNTS
 from vacuagym.provenance import source_hash
@@ -8,7 +8,7 @@ from vacuagym.run_order import limited, shard_ranges
 from vacuagym.splits import SPLITS
 
 try:
-    check_config(config)
+    config.update(checked(config))
 except InputError as error:
     raise WorkflowError(str(error)) from None
 

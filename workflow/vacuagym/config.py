@@ -9,13 +9,16 @@ from vacuagym.errors import InputError
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
-def check_config(config: dict) -> None:
-    """Check a configuration against its schema and the files it names.
+def checked(config: dict) -> dict:
+    """The configuration with its values typed, checked against the schema and the files it names.
+
+    Values given on a command line may arrive as text ("null", "20"); they are read as YAML reads them.
 
     Raises
     ------
     InputError : names every offending key, its value and what is allowed there.
     """
+    config = _typed(config)
     schema = yaml.safe_load(SCHEMA.read_text())
     errors = sorted(Draft202012Validator(schema).iter_errors(config), key=lambda error: list(map(str, error.path)))
     if errors:
@@ -31,6 +34,18 @@ def check_config(config: dict) -> None:
                 f"{source!r} does not exist; expected generate or the path of the published list",
             )
     check_model(config["model"])
+    return config
+
+
+def _typed(value):
+    if isinstance(value, dict):
+        return {key: _typed(item) for key, item in value.items()}
+    if isinstance(value, str):
+        try:
+            return yaml.safe_load(value)
+        except yaml.YAMLError:
+            return value
+    return value
 
 
 def check_model(model: dict) -> None:

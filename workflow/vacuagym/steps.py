@@ -116,9 +116,10 @@ def build_split(split: str, features: Iterable[tuple[str, Path]], out: Path, cod
     """Assign every geometry of the feature shards (dataset, path) to a part of ``split``."""
     counts = dict.fromkeys(splits.PARTS.tolist(), 0)
     with new_shard(out, splits.COLUMNS, {"table": "splits", "split": split, "code": code}) as write:
-        for dataset, path in features:
+        for shard, (dataset, path) in enumerate(features):
             rows, names, _ = read_metadata(path)
-            _say_what_is_read(path, splits.READS, names)
+            if shard == 0:  # one line, however many shards
+                _say_what_is_read(path, splits.READS, names)
             written = 0
             for batch in read_rows(path, splits.READS):
                 part = splits.parts(split, dataset, batch)
