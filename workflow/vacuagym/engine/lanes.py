@@ -43,6 +43,12 @@ class _MaskType(types.Type):
     def __init__(self):
         super().__init__("lane_mask")
 
+    def can_convert_from(self, typingctx, other):
+        return Conversion.safe if isinstance(other, types.Boolean) else None
+
+    def unify(self, typingctx, other):
+        return self if isinstance(other, types.Boolean) else None
+
 
 LANES_TYPE, MASK_TYPE = _LanesType(), _MaskType()
 
@@ -59,12 +65,20 @@ class _MaskModel(datamodels.PrimitiveModel):
         super().__init__(manager, fe_type, _BITS)
 
 
-@lower_cast(types.Number, _LanesType)
-def _broadcast(context, builder, fromty, toty, value):
-    scalar = context.cast(builder, value, fromty, types.float64)
-    undefined = ir.Constant(_DOUBLES, ir.Undefined)
+def _repeat(builder, scalar, vector_type):
+    undefined = ir.Constant(vector_type, ir.Undefined)
     first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+
+
+@lower_cast(types.Number, _LanesType)
+def _broadcast_number(context, builder, fromty, toty, value):
+    return _repeat(builder, context.cast(builder, value, fromty, types.float64), _DOUBLES)
+
+
+@lower_cast(types.Boolean, _MaskType)
+def _broadcast_boolean(context, builder, fromty, toty, value):
+    return _repeat(builder, value, _BITS)
 
 
 def is_number(ty) -> bool:
