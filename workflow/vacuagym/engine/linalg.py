@@ -19,9 +19,6 @@ def factor(n, matrix, scaled, floor, positive):
     n_tiny = 0.0
     for j in range(n):
         pivot = matrix[j, j]
-        for k in range(j):
-            scaled[k] = matrix[j, k] * matrix[k, k]
-            pivot -= matrix[j, k] * scaled[k]
         n_negative += where(pivot < 0.0, 1.0, 0.0)
         n_tiny += where(absolute(pivot) < floor, 1.0, 0.0)
         if positive:
@@ -30,41 +27,28 @@ def factor(n, matrix, scaled, floor, positive):
             pivot = where(absolute(pivot) < floor, floor, pivot)
         matrix[j, j] = pivot
         inverse = 1.0 / pivot
-        # four rows at a time: independent sums keep the pipeline full, each in its fixed order
-        blocked = j + 1 + (n - j - 1) // 4 * 4
-        for i in range(j + 1, blocked, 4):
-            a0, a1, a2, a3 = matrix[i, j], matrix[i + 1, j], matrix[i + 2, j], matrix[i + 3, j]
-            for k in range(j):
-                s = scaled[k]
-                a0 -= matrix[i, k] * s
-                a1 -= matrix[i + 1, k] * s
-                a2 -= matrix[i + 2, k] * s
-                a3 -= matrix[i + 3, k] * s
-            matrix[i, j], matrix[i + 1, j] = a0 * inverse, a1 * inverse
-            matrix[i + 2, j], matrix[i + 3, j] = a2 * inverse, a3 * inverse
-        for i in range(blocked, n):
-            a0 = matrix[i, j]
-            for k in range(j):
-                a0 -= matrix[i, k] * scaled[k]
-            matrix[i, j] = a0 * inverse
+        for i in range(j + 1, n):
+            scaled[i] = matrix[i, j]
+            entry = matrix[i, j] * inverse
+            for k in range(j + 1, i + 1):
+                matrix[i, k] = matrix[i, k] - entry * scaled[k]
+            matrix[i, j] = entry
     return n_negative, n_tiny
 
 
 @register_jitable
 def solve(n, factors, x):
     """Replace x (n,) by the solution of L D L^T y = x."""
-    for i in range(n):
-        xi = x[i]
-        for k in range(i):
-            xi -= factors[i, k] * x[k]
-        x[i] = xi
+    for k in range(n):
+        xk = x[k]
+        for i in range(k + 1, n):
+            x[i] = x[i] - factors[i, k] * xk
     for i in range(n):
         x[i] = x[i] / factors[i, i]
-    for i in range(n - 1, -1, -1):
-        xi = x[i]
-        for k in range(i + 1, n):
-            xi -= factors[k, i] * x[k]
-        x[i] = xi
+    for k in range(n - 1, 0, -1):
+        xk = x[k]
+        for i in range(k):
+            x[i] = x[i] - factors[k, i] * xk
 
 
 @register_jitable

@@ -19,7 +19,7 @@ def compile_search(model):
     derivatives, reset, extend, escapes = model.derivatives, model.reset, model.extend, model.escapes
 
     @njit(cache=True)
-    def search(n, couplings, problem, starts, descend, max_turns, work, ends, values, outcomes, turns):
+    def search(n, couplings, problem, starts, descend, reach, max_turns, work, ends, values, outcomes, turns):
         """Look for a critical point of problem[i] from starts[i].
 
         With ``descend`` each step goes down in V, by Armijo's rule, along the Newton direction of a positive definite
@@ -29,7 +29,7 @@ def compile_search(model):
         Parameters
         ----------
         couplings : float64 (problems, n_couplings). problem : int64 (searches,). starts : float64 (searches, n).
-        max_turns : evaluations of V after which a search has stalled.
+        reach : longest step, in units of 1 + max |x_i|. max_turns : evaluations of V after which a search has stalled.
         work : see `workspace`.
         ends, values, outcomes, turns : output, float64 (searches, n), float64, int8 and int32 (searches,).
         """
@@ -106,7 +106,7 @@ def compile_search(model):
                 converged = accepted & (largest <= 1e-9 * extent) & (n_tiny == 0.0)
                 if descend:
                     converged = converged & (n_negative == 0.0)
-                shrink = where(largest > 2.0 * extent, 2.0 * extent / largest, 1.0)
+                shrink = where(largest > reach * extent, reach * extent / largest, 1.0)
                 for i in range(n):
                     trial[i] = shrink * trial[i]
                     new_slope += trial[i] * direction[i]

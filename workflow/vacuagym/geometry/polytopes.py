@@ -108,8 +108,8 @@ def _reduce(basis, coordinates, gram):
 def kernel_lattice(weights, coordinates):
     """Coordinates on the lattice of integer x with weights @ x == 0.
 
-    Writes ``coordinates`` (4, k): for x in the lattice, coordinates @ x is its integer coordinate vector in a short
-    basis. Returns False if the lattice is not four-dimensional.
+    Writes ``coordinates`` (dim, k): for x in the lattice, coordinates @ x is its integer coordinate vector in a short
+    basis. Returns False if the lattice is not of that dimension.
     """
     blocks, k = weights.shape
     w = weights.copy()
@@ -143,13 +143,14 @@ def kernel_lattice(weights, coordinates):
                     for r in range(k):
                         to[r, c] -= q * to[r, pivot]
                         back[pivot, r] += q * back[c, r]
-    if k - pivot != DIM:
+    dim = len(coordinates)
+    if k - pivot != dim:
         return False
     basis = np.ascontiguousarray(to[:, pivot:].T)
     coordinates[:] = back[pivot:]
-    gram = np.zeros((DIM, DIM), np.int64)
-    for i in range(DIM):
-        for j in range(DIM):
+    gram = np.zeros((dim, dim), np.int64)
+    for i in range(dim):
+        for j in range(dim):
             for r in range(k):
                 gram[i, j] += basis[i, r] * basis[j, r]
     _reduce(basis, coordinates, gram)
@@ -160,12 +161,13 @@ def kernel_lattice(weights, coordinates):
 def facets(points, count, normals, incidence):
     """Facets of the convex hull of points[:count] by double description (Motzkin et al. 1953).
 
-    points : (room, 4) int64. Writes ``normals`` (room, 5): primitive integer (y0, y) with y0 + y·p >= 0 for every point
+    points : (room, dim) int64. Writes ``normals`` (room, dim + 1): primitive integer (y0, y) with y0 + y·p >= 0 for every point
     and equality on a facet; and ``incidence`` (room, words) uint64: bit j of a facet is set if point j lies on it.
     Returns the number of facets, -1 if the points span no full-dimensional polytope, -2 if there is no room.
     """
-    lines = np.eye(DIM + 1, dtype=np.int64)
-    n_lines = DIM + 1
+    dim = points.shape[1]
+    lines = np.eye(dim + 1, dtype=np.int64)
+    n_lines = dim + 1
     n_rays = 0
     value = np.empty(len(normals), np.int64)
     room = len(normals)
@@ -174,7 +176,7 @@ def facets(points, count, normals, incidence):
         across = -1
         for i in range(n_lines):
             v = lines[i, 0]
-            for c in range(DIM):
+            for c in range(dim):
                 v += lines[i, c + 1] * points[j, c]
             value[i] = v
             if v != 0 and across < 0:
@@ -191,7 +193,7 @@ def facets(points, count, normals, incidence):
             n_lines -= 1
             for i in range(n_rays):
                 v = normals[i, 0]
-                for c in range(DIM):
+                for c in range(dim):
                     v += normals[i, c + 1] * points[j, c]
                 if v != 0:
                     normals[i] = v0 * normals[i] - v * pivot
@@ -207,7 +209,7 @@ def facets(points, count, normals, incidence):
         n_negative = 0
         for i in range(n_rays):
             v = normals[i, 0]
-            for c in range(DIM):
+            for c in range(dim):
                 v += normals[i, c + 1] * points[j, c]
             value[i] = v
             if v < 0:
@@ -222,7 +224,7 @@ def facets(points, count, normals, incidence):
             if value[i] >= 0:
                 continue
             for k in range(n_old):
-                if value[k] <= 0 or not _adjacent(incidence, n_old, i, k, words, DIM - 1 - n_lines):
+                if value[k] <= 0 or not _adjacent(incidence, n_old, i, k, words, dim - 1 - n_lines):
                     continue
                 if n_rays == room:
                     return -2
@@ -506,15 +508,16 @@ def _sort_corners_first(points, count, k):
 def has_interior_point(weights, degrees):
     """Whether (1, …, 1) is the interior of the hull of the lattice points of {a >= 0 : weights @ a == degrees}."""
     k = weights.shape[1]
+    dim = k - len(weights)
     points = np.empty((MAX_POINTS, k), np.int64)
     count = lattice_points(weights, degrees, points)
-    if count < DIM + 1:
+    if count < dim + 1:
         return False
-    coordinates = np.empty((DIM, k), np.int64)
+    coordinates = np.empty((dim, k), np.int64)
     if not kernel_lattice(weights, coordinates):
         return False
     shifted = _shifted(points, count, k, coordinates)
-    normals, incidence = np.empty((MAX_RAYS, DIM + 1), np.int64), np.zeros((MAX_RAYS, _WORDS), np.uint64)
+    normals, incidence = np.empty((MAX_RAYS, dim + 1), np.int64), np.zeros((MAX_RAYS, _WORDS), np.uint64)
     n_facets = facets(shifted, count, normals, incidence)
     if n_facets < 0:
         return False
@@ -527,9 +530,10 @@ def has_interior_point(weights, degrees):
 @njit(cache=True, nogil=True)
 def _shifted(points, count, k, coordinates):
     order = _sort_corners_first(points, count, k)
-    shifted = np.zeros((count, DIM), np.int64)
+    dim = len(coordinates)
+    shifted = np.zeros((count, dim), np.int64)
     for p in range(count):
-        for c in range(DIM):
+        for c in range(dim):
             for i in range(k):
                 shifted[p, c] += coordinates[c, i] * (points[order[p], i] - 1)
     return shifted

@@ -1,0 +1,53 @@
+"""The label models. Each is a module; what it must define is listed in `vacuagym.engine.model`."""
+
+import importlib
+
+import numpy as np
+
+from vacuagym.errors import InputError
+
+# name in the configuration: (module, what differs from the module's defaults)
+_MODELS = {"toy_eft": ("toy_eft", {}), "toy_eft_legacy": ("toy_eft", "LEGACY")}
+NAMES = tuple(_MODELS)
+
+
+def resolve(name: str, parameters: dict | None = None):
+    """The module of a label model and its complete parameters.
+
+    Parameters
+    ----------
+    name : one of NAMES.
+    parameters : values that replace the model's own; keys and ranges as in the model's PARAMETERS.
+
+    Raises
+    ------
+    InputError : unknown model, unknown parameter, or a value of wrong length or out of range.
+    """
+    if name not in _MODELS:
+        raise InputError("config key model.name", f"{name!r} is not a label model; expected one of {', '.join(NAMES)}")
+    module_name, preset = _MODELS[name]
+    model = importlib.import_module(f"vacuagym.models.{module_name}")
+    values = {key: parameter.default for key, parameter in model.PARAMETERS.items()}
+    values |= getattr(model, preset) if preset else {}
+    for key, value in (parameters or {}).items():
+        where = f"config key model.parameters.{key}"
+        if key not in model.PARAMETERS:
+            raise InputError(where, f"{name} has no such parameter; it has {', '.join(model.PARAMETERS)}")
+        values[key] = _checked(where, value, model.PARAMETERS[key])
+    return model, values
+
+
+def _checked(where, value, parameter):
+    size = np.size(parameter.default)
+    expected = f"{size} numbers" if np.ndim(parameter.default) else "a number"
+    expected += f" within [{parameter.minimum:g}, {parameter.maximum:g}] ({parameter.meaning})"
+    try:
+        numbers = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InputError(where, f"is {value!r}, expected {expected}") from error
+    good = numbers.shape == np.shape(parameter.default) and not isinstance(value, bool)
+    if not good or not np.all((numbers >= parameter.minimum) & (numbers <= parameter.maximum)):
+        raise InputError(where, f"is {value!r}, expected {expected}")
+    if size == 2 and numbers[0] > numbers[1]:
+        raise InputError(where, f"is {value!r}, a range whose lower end is above the upper; expected {expected}")
+    return tuple(numbers.tolist()) if np.ndim(parameter.default) else type(parameter.default)(value)

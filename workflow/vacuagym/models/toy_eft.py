@@ -41,6 +41,20 @@ PARAMETERS = {
     "quartic_runaway": Parameter((0.0, 0.0), 0.0, 100.0, "range of gamma in the regime runaway"),
     "start_radius": Parameter(2.0, 0.01, 100.0, "starts are uniform in the cube of this half-width"),
 }
+LEGACY = {  # the ranges of an earlier pipeline: nearly every draw has phi = 0 as its only critical point
+    "regime_weights": (0.25, 0.25, 0.25, 0.25),
+    "mass": (1.0, 3.0),
+    "shift_generic": (0.0, 0.0),
+    "shift_stabilised": (0.0, 0.2),
+    "shift_tachyonic": (-0.12, 0.0),
+    "shift_runaway": (0.0, 0.0),
+    "mixing": 0.3,
+    "tilt": 0.3,
+    "tilt_fraction": 0.0,
+    "instanton_fraction": 1.0,
+    "uplift": (0.0, 0.5),
+    "quartic_runaway": (0.1, 0.5),
+}
 _NAMES = tuple(PARAMETERS)
 
 # couplings c: A, a, D, p, gamma, delta, mu, then b (n), m (n), Lambda (lower triangle by rows)
@@ -143,10 +157,10 @@ def draw(n, parameters, uniforms, c):
 
 
 @register_jitable
-def start(n, parameters, c, uniforms, x):
-    """Fill a start x (n,) from n uniform draws."""
+def start(n, parameters, c, number, uniforms, x):
+    """Fill start x (n,) from n uniform draws; number 0, the reference, is the symmetric point."""
     for i in range(n):
-        x[i] = parameters[_RADIUS] * (2.0 * uniforms[i] - 1.0)
+        x[i] = parameters[_RADIUS] * (2.0 * uniforms[i] - 1.0) if number > 0 else 0.0
 
 
 def coupling_columns(n, couplings):
@@ -176,9 +190,10 @@ def derivatives(n, c, state, gradient, hessian, work):
     for i in range(n):
         x = state[i]
         s = sqrt(x * x + delta)
-        slope[i] = x / s
+        inverse = 1.0 / s
+        slope[i] = x * inverse
         dual = where(absolute(state[n + i]) > 1.0, where(state[n + i] > 0.0, 1.0, -1.0), state[n + i])
-        curvature[i] = delta / (s * s * s) + (slope[i] - dual) * slope[i] / s
+        curvature[i] = (delta * inverse * inverse + (slope[i] - dual) * slope[i]) * inverse
         squared += x * x
         length += s
     t = 1.0 + squared

@@ -1,0 +1,142 @@
+"""The barrier of a minimum: the index-1 saddle that connects it to another end of the descents."""
+
+import functools
+
+import numpy as np
+from numba import njit
+
+from vacuagym.engine import certify as certificates
+from vacuagym.engine.elementary import absolute, sqrt, where
+from vacuagym.engine.lanes import LANES, lane_view
+from vacuagym.engine.linalg import factor, solve
+from vacuagym.engine.search import CONVERGED
+
+SAME_POINT = 1e-6  # two points are one if no component differs by more, in units of 1 + max |x_i|
+NUDGE = 1e-3  # how far beside the saddle the descent that confirms a connection starts, in the same units
+CAREFUL = 0.1  # longest step of that descent, in the same units
+
+
+@functools.cache
+def compile_barrier(model):
+    """The compiled `highest_between` and `unstable_directions` of a model (see there)."""
+    derivatives, reset = model.derivatives, model.reset
+
+    @njit(cache=True)
+    def highest_between(n, couplings, problem, origins, targets, work, tops):
+        """Fill tops (m, n) with the highest of LANES points on each segment from origins to targets (m, n).
+
+        The points are at the fractions (k / (LANES + 1))^2, denser near the origin, where a cusp's barrier is.
+        """
+        state_s, gradient_s, _, hessian_s, _, _, scratch_s, c_s, report_s = work
+        state, gradient, hessian = lane_view(state_s), lane_view(gradient_s), lane_view(hessian_s)
+        scratch, c, out = lane_view(scratch_s), lane_view(c_s), lane_view(report_s)
+        for row in range(len(problem)):
+            for lane in range(LANES):
+                fraction = ((lane + 1.0) / (LANES + 1.0)) ** 2
+                for k in range(c_s.shape[0]):
+                    c_s[k, lane] = couplings[problem[row], k]
+                for i in range(n):
+                    state_s[i, lane] = origins[row, i] + fraction * (targets[row, i] - origins[row, i])
+            reset(n, c, state)
+            out[0] = derivatives(n, c, state, gradient, hessian, scratch)
+            best = 0
+            for lane in range(1, LANES):
+                if report_s[0, lane] > report_s[0, best]:
+                    best = lane
+            for i in range(n):
+                tops[row, i] = state_s[i, best]
+
+    @njit(cache=True)
+    def unstable_directions(n, couplings, problem, saddles, eigenvalues, targets, work, directions):
+        """Fill directions (m, n) with the unit eigenvectors of the Hessians' smallest eigenvalues (m,), by inverse
+        iteration from the direction of targets (m, n), and pointing to their side."""
+        state_s, gradient_s, vectors_s, hessian_s, _, _, scratch_s, c_s, report_s = work
+        state, gradient, vectors = lane_view(state_s), lane_view(gradient_s), lane_view(vectors_s)
+        hessian, scratch, c, out = lane_view(hessian_s), lane_view(scratch_s), lane_view(c_s), lane_view(report_s)
+        for first in range(0, len(problem), LANES):
+            for lane in range(LANES):
+                source = min(first + lane, len(problem) - 1)
+                for k in range(c_s.shape[0]):
+                    c_s[k, lane] = couplings[problem[source], k]
+                for i in range(n):
+                    state_s[i, lane] = saddles[source, i]
+                    vectors_s[1, i, lane] = targets[source, i] - saddles[source, i]
+                report_s[0, lane] = eigenvalues[source]
+            direction = vectors[1]
+            reset(n, c, state)
+            derivatives(n, c, state, gradient, hessian, scratch)
+            # shifted a little below the eigenvalue: positive definite, and nearly singular along its eigenvector alone
+            for i in range(n):
+                hessian[i, i] = hessian[i, i] - 1.0001 * out[0]
+                gradient[i] = direction[i]
+            factor(n, hessian, vectors[0], 1e-12 * absolute(out[0]), True)
+            for _ in range(3):
+                solve(n, hessian, direction)
+                squared = 0.0
+                for i in range(n):
+                    squared += direction[i] * direction[i]
+                for i in range(n):
+                    direction[i] = direction[i] / sqrt(squared)
+            product = 0.0
+            for i in range(n):
+                product += direction[i] * gradient[i]
+            for i in range(n):
+                direction[i] = where(product < 0.0, 0.0 - direction[i], direction[i])
+            for lane in range(min(LANES, len(problem) - first)):
+                for i in range(n):
+                    directions[first + lane, i] = vectors_s[1, i, lane]
+
+    return highest_between, unstable_directions
+
+
+def barrier_heights(solver, n, couplings, problem, minima, values, targets):
+    """Height of the barrier of each minimum towards its target.
+
+    From the highest point on the segment Newton's method goes to a critical point; it counts if it is certified as a
+    saddle of index 1, lies above the minimum, and the descent from it along its unstable direction ends in the minimum.
+
+    Parameters
+    ----------
+    solver : see `vacuagym.engine.labels.Solver`. problem : int64 (m,). minima, targets : float64 (m, n).
+    values : V at the minima, float64 (m,).
+
+    Returns
+    -------
+    heights, float64 (m,), NaN where no connecting saddle was found; evaluations of V used, int64 (m,).
+    """
+    heights, turns = np.full(len(problem), np.nan), np.zeros(len(problem), dtype=np.int64)
+    if len(problem) == 0:
+        return heights, turns
+    tops = np.empty_like(minima)
+    solver.highest_between(n, couplings, problem, minima, targets, solver.certificate_work, tops)
+    saddles, _, outcomes, used = solver.search(couplings, problem, tops, descend=False)
+    turns += used
+    row = np.flatnonzero(outcomes == CONVERGED)
+    saddles, report = solver.certify(couplings, problem[row], saddles[row])
+    above = report[:, certificates.VALUE] > values[row] + 1e-9 * (1.0 + np.abs(values[row]))
+    index_1 = (report[:, certificates.CERTIFIED] == 1) & (report[:, certificates.N_NEGATIVE] == 1) & above
+    row, saddles, report = row[index_1], saddles[index_1], report[index_1]
+    if len(row) == 0:
+        return heights, turns
+    directions = np.empty_like(saddles)
+    solver.unstable_directions(
+        n,
+        couplings,
+        problem[row],
+        saddles,
+        np.ascontiguousarray(report[:, certificates.SMALLEST]),
+        minima[row],
+        solver.certificate_work,
+        directions,
+    )
+    beside = saddles + NUDGE * (1.0 + np.abs(saddles).max(axis=1, keepdims=True)) * directions
+    ends, _, outcomes, used = solver.search(couplings, problem[row], beside, descend=True, reach=CAREFUL)
+    turns[row] += used
+    connected = (outcomes == CONVERGED) & same_point(ends, minima[row])
+    heights[row[connected]] = (report[:, certificates.VALUE] - values[row])[connected]
+    return heights, turns
+
+
+def same_point(a, b):
+    """Whether points (m, n) are the same, row by row."""
+    return np.abs(a - b).max(axis=1) <= SAME_POINT * (1.0 + np.abs(b).max(axis=1))

@@ -1,0 +1,362 @@
+"""Labels: draw couplings, find critical points, prove them, classify them."""
+
+import functools
+
+import numpy as np
+from numba import njit
+
+from vacuagym.engine import certify as certificates
+from vacuagym.engine.barrier import SAME_POINT, barrier_heights, compile_barrier
+from vacuagym.engine.certify import N_REPORT, certificate_workspace, compile_certify
+from vacuagym.engine.draws import draw_key, fill_uniform
+from vacuagym.engine.search import CONVERGED, ESCAPED, compile_search, workspace
+from vacuagym.tables.columns import Column, Ragged, take
+
+CLASSES = {
+    "stable": "the row's point is certified as a minimum and nothing lower was found",
+    "metastable": "the row's point is certified as a minimum, and a lower minimum was found, or a descent that falls "
+    "without bound, or the model's vacuum at infinity is lower",
+    "saddle": "the row's point is certified to have both negative and positive Hessian eigenvalues",
+    "unstable": "the row's point is certified to have negative Hessian eigenvalues only",
+    "runaway": "no descent ended in a minimum, and at least one reached a point from which V is proved to fall without "
+    "bound or towards infinity",
+    "marginal": "the row's point was found, but it or the signs of its Hessian eigenvalues are not proved",
+    "failed": "the input is bad or no search ended; failure_reason says which",
+}
+
+BLOCK_ROWS = 1024  # rows in work at a time: bounds memory, changes no result
+MAX_NEWTON, MAX_DESCENT = 40, 1000  # evaluations of V after which a search is given up
+LOWER = 1e-9  # V is lower if it is by more than this, in units of 1 + |V|
+
+BAD_SIZE = "the model finds no positive number of fields in the features"
+NOT_FINITE = "the potential is not finite at the starts"
+NO_END = f"no descent ended within {MAX_DESCENT} evaluations"
+
+
+def label_columns(model) -> tuple[Column, ...]:
+    """Data dictionary of the label table of a model."""
+    classes = "; ".join(f"{name}: {meaning}" for name, meaning in CLASSES.items())
+    return (
+        Column("dataset", "string", "1", "Family of the geometry: ks, cicy3 or fth6d."),
+        Column("geometry_id", "int64", "1", "Number of the geometry within its dataset."),
+        Column("sample", "int32", "1", "Number of the draw of couplings, from 0."),
+        Column("n_moduli", "int32", "1", "Number of Kähler moduli of the geometry."),
+        Column("n_fields", "int32", "1", "Number of fields of the potential; 0 if the input is bad."),
+        Column("stability", "string", "1", f"Class of the row. {classes}."),
+        Column("minimization_success", "bool", "1", "Whether at least one descent ended in a minimum."),
+        Column("failure_reason", "string", "1", "Why the row failed; empty otherwise."),
+        Column("regime", "string", "1", f"Regime the couplings were drawn in: {', '.join(model.REGIMES)}."),
+        *model.COUPLINGS,
+        Column(
+            "potential_value", "float64", "V", "V at the row's point; NaN where there is none (runaway and failed rows)."
+        ),
+        Column(
+            "critical_point",
+            "list<float64>",
+            "field",
+            "The row's point: the critical point that Newton's method reaches from the model's reference start, or, if it "
+            f"does not converge in {MAX_NEWTON} evaluations, the end of the first descent that found a minimum; empty "
+            "where there is none.",
+        ),
+        Column("grad_norm", "float64", "V/field", "Euclidean norm of the computed gradient there."),
+        Column("n_pos", "int32", "1", "Number of positive Hessian eigenvalues there (proved if certified)."),
+        Column("n_neg", "int32", "1", "Number of negative Hessian eigenvalues there (proved if certified)."),
+        Column("n_flat", "int32", "1", "Number of Hessian eigenvalues there whose sign is not proved."),
+        Column("min_eigenvalue", "float64", "V/field^2", "Smallest Hessian eigenvalue there, to 1e-12 of the norm."),
+        Column("max_eigenvalue", "float64", "V/field^2", "Largest Hessian eigenvalue there, to 1e-12 of the norm."),
+        Column(
+            "barrier",
+            "float64",
+            "V",
+            "Height above the row's minimum of the certified index-1 saddle that connects it towards the lowest other "
+            "minimum found, or else towards a descent that falls without bound; NaN where none was found.",
+        ),
+        Column("n_starts", "int32", "1", "Number of descents, each from its own random start."),
+        Column("n_distinct_minima", "int32", "1", "Number of different minima found."),
+        Column("n_iterations", "int32", "1", "Evaluations of V, gradient and Hessian in all searches of the row."),
+        Column(
+            "certified",
+            "bool",
+            "1",
+            "Whether a critical point and its inertia are proved by the Newton-Kantorovich theorem.",
+            "Kantorovich and Akilov, Functional Analysis, ch. XVIII",
+        ),
+        Column("certificate_radius", "float64", "field", "The proved critical point is within this distance; NaN if none."),
+        Column(
+            "min_abs_eigenvalue_bound",
+            "float64",
+            "V/field^2",
+            "Proved lower bound of the absolute Hessian eigenvalues at the critical point; 0 if not certified.",
+        ),
+    )
+
+
+STABILITY_COLUMNS = (
+    Column("dataset", "string", "1", "Family of the geometry: ks, cicy3 or fth6d."),
+    Column("geometry_id", "int64", "1", "Number of the geometry within its dataset."),
+    Column("n_draws", "int32", "1", "Number of draws of couplings."),
+    *(Column(f"fraction_{name}", "float64", "1", f"Fraction of the draws labelled {name}.") for name in CLASSES),
+)
+
+
+@functools.cache
+def compile_draws(model):
+    """The compiled drawing of problems of a model."""
+    draw, start = model.draw, model.start
+
+    @njit(cache=True)
+    def draw_problems(n, parameters, key, geometry, sample, uniforms, couplings, regimes, starts):
+        """Fill couplings (rows, n_couplings), regimes (rows,) and starts (rows, number, n) for (geometry, sample).
+
+        Stream 0 of a row gives its couplings, stream 1 + k its start number k.
+        """
+        for row in range(len(geometry)):
+            fill_uniform(key, geometry[row], sample[row], 0, uniforms)
+            regimes[row] = draw(n, parameters, uniforms, couplings[row])
+            for k in range(starts.shape[1]):
+                fill_uniform(key, geometry[row], sample[row], 1 + k, uniforms[:n])
+                start(n, parameters, couplings[row], k, uniforms[:n], starts[row, k])
+
+    return draw_problems
+
+
+@njit(cache=True)
+def _compare_minima(ends, values, outcomes, point, is_minimum, same, n_distinct, lowest, escape):
+    """For each row: how many different minima (the row's point included if it is one), which descent found the lowest
+    that is not the row's point, which one escaped (-1: none).
+
+    ends : (rows, starts, n); values, outcomes : (rows, starts); point : (rows, n); is_minimum : (rows,).
+    """
+    for row in range(ends.shape[0]):
+        n_distinct[row] = 1 if is_minimum[row] else 0
+        lowest[row] = escape[row] = -1
+        for s in range(ends.shape[1]):
+            if outcomes[row, s] == ESCAPED and escape[row] < 0:
+                escape[row] = s
+            if outcomes[row, s] != CONVERGED:
+                continue
+            if is_minimum[row] and _same(ends[row, s], point[row], same):
+                continue
+            new = True
+            for other in range(s):
+                if outcomes[row, other] == CONVERGED and _same(ends[row, s], ends[row, other], same):
+                    new = False
+            if new:
+                n_distinct[row] += 1
+            if lowest[row] < 0 or values[row, s] < values[row, lowest[row]]:
+                lowest[row] = s
+
+
+@njit(cache=True)
+def _same(a, b, same):
+    difference = size = 0.0
+    for i in range(len(a)):
+        difference = max(difference, abs(a[i] - b[i]))
+        size = max(size, abs(b[i]))
+    return difference <= same * (1.0 + size)
+
+
+class Solver:
+    """The compiled functions of a model for problems of n fields, with the arrays they work in."""
+
+    def __init__(self, model, n: int):
+        self.n = n
+        self._search, self._certify = compile_search(model), compile_certify(model)
+        self.highest_between, self.unstable_directions = compile_barrier(model)
+        self.search_work, self.certificate_work = workspace(model, n), certificate_workspace(model, n)
+
+    def search(self, couplings, problem, starts, descend, reach=2.0):
+        """Ends (m, n), values, outcomes and evaluations (m,) of the searches from starts (m, n)."""
+        ends, values = np.empty_like(starts), np.empty(len(starts))
+        outcomes, turns = np.empty(len(starts), dtype=np.int8), np.empty(len(starts), dtype=np.int32)
+        limit = MAX_DESCENT if descend else MAX_NEWTON
+        self._search(
+            self.n, couplings, problem, starts, descend, reach, limit, self.search_work, ends, values, outcomes, turns
+        )
+        return ends, values, outcomes, turns
+
+    def certify(self, couplings, problem, points):
+        """Polished points (m, n) and their report (m, N_REPORT), see `vacuagym.engine.certify`."""
+        points, report = points.copy(), np.empty((len(points), N_REPORT))
+        self._certify(self.n, couplings, problem, points, self.certificate_work, report)
+        return points, report
+
+
+def label(model, parameters, seed, dataset, features, n_draws, n_starts) -> dict:
+    """Label a batch of geometries.
+
+    Parameters
+    ----------
+    model, parameters : as `vacuagym.models.resolve` returns them.
+    seed : integer, 0 <= seed < 2^64. dataset : its name.
+    features : columns of the batch: geometry_id (int64), n_moduli (int32) and what else the model READS.
+    n_draws, n_starts : draws of couplings a geometry, descents a draw.
+
+    Returns
+    -------
+    dict : the columns `label_columns(model)`, n_draws rows a geometry, ordered by geometry, then draw. A row depends on
+        the seed, the dataset's name, its geometry and its number alone.
+    """
+    packed, key = model.pack(parameters), draw_key(seed, dataset)
+    geometry = np.repeat(np.asarray(features["geometry_id"], dtype=np.int64), n_draws)
+    sample = np.tile(np.arange(n_draws, dtype=np.int32), len(features["geometry_id"]))
+    n_fields = np.repeat(model.n_fields(features, parameters), n_draws)
+    parts, order = [], []
+    for n in np.unique(n_fields).tolist():
+        rows = np.flatnonzero(n_fields == n)
+        solver = Solver(model, n) if n > 0 else None
+        for first in range(0, len(rows), BLOCK_ROWS):
+            block = rows[first : first + BLOCK_ROWS]
+            if n > 0:
+                parts.append(_label_block(model, solver, packed, key, geometry[block], sample[block], n_starts))
+            else:
+                parts.append(_bad_block(model, len(block)))
+            order.append(block)
+    found = {name: _concatenate([part[name] for part in parts]) for name in parts[0]} if parts else _bad_block(model, 0)
+    found = take(found, np.argsort(np.concatenate(order))) if parts else found
+    table = {
+        "dataset": np.full(len(geometry), dataset),
+        "geometry_id": geometry,
+        "sample": sample,
+        "n_moduli": np.repeat(np.asarray(features["n_moduli"]), n_draws).astype(np.int32),
+        "n_fields": n_fields,
+        "n_starts": np.full(len(geometry), n_starts, dtype=np.int32),
+        **found,
+    }
+    return {column.name: table[column.name] for column in label_columns(model)}
+
+
+def _label_block(model, solver, packed, key, geometry, sample, n_starts):
+    n, rows = solver.n, len(geometry)
+    couplings, regimes = np.empty((rows, model.n_couplings(n))), np.empty(rows, dtype=np.int64)
+    starts = np.empty((rows, 1 + n_starts, n))
+    compile_draws(model)(
+        n, packed, key, geometry, sample, np.empty(model.n_uniforms(n)), couplings, regimes, starts
+    )
+    return solve_block(model, solver, couplings, starts) | {"regime": np.array(model.REGIMES)[regimes]}
+
+
+def solve_block(model, solver, couplings, starts) -> dict:
+    """Label rows of given couplings (rows, n_couplings) and starts (rows, 1 + n_starts, n), the reference first."""
+    n, rows, n_starts = solver.n, len(couplings), starts.shape[1] - 1
+    problem = np.arange(rows)
+    ends, values, outcomes, used = solver.search(
+        couplings, np.repeat(problem, n_starts), starts[:, 1:].reshape(-1, n), descend=True
+    )
+    ends, values, outcomes = ends.reshape(rows, n_starts, n), values.reshape(rows, n_starts), outcomes.reshape(rows, -1)
+    turns = used.reshape(rows, n_starts).sum(axis=1, dtype=np.int64)
+    minimum_found = (outcomes == CONVERGED).any(axis=1)
+
+    # the row's point: where Newton's method leads from the reference, else the first minimum
+    points, _, newton, used = solver.search(couplings, problem, np.ascontiguousarray(starts[:, 0]), descend=False)
+    turns += used
+    first_minimum = np.argmax(outcomes == CONVERGED, axis=1)
+    points = np.where((newton == CONVERGED)[:, None], points, ends[problem, first_minimum])
+    points[~minimum_found & (newton != CONVERGED)] = np.nan
+    points, report = solver.certify(couplings, problem, points)
+    certified = report[:, certificates.CERTIFIED] == 1
+    value, n_neg = report[:, certificates.VALUE], report[:, certificates.N_NEGATIVE]
+
+    escaped = (outcomes == ESCAPED).any(axis=1)
+    runaway = ~minimum_found & escaped
+    failed = ~minimum_found & ~escaped
+    is_minimum = certified & (n_neg == 0) & ~runaway & ~failed
+    n_distinct, lowest, escape = (np.empty(rows, dtype=np.int64) for _ in range(3))
+    _compare_minima(ends, values, outcomes, points, is_minimum, SAME_POINT, n_distinct, lowest, escape)
+    lowest_value = np.where(lowest >= 0, values[problem, lowest], np.inf)
+    lower = np.minimum(lowest_value, model.VALUE_AT_INFINITY) < value - LOWER * (1.0 + np.abs(value))
+    stability = np.select(
+        [failed, runaway, ~certified, is_minimum & (lower | escaped), is_minimum, n_neg == n],
+        ["failed", "runaway", "marginal", "metastable", "stable", "unstable"],
+        "saddle",
+    )
+
+    barrier = np.full(rows, np.nan)
+    target = np.where(lowest >= 0, lowest, escape)
+    bounded = np.flatnonzero(is_minimum & (target >= 0))
+    barrier[bounded], used = barrier_heights(
+        solver, n, couplings, bounded, points[bounded], value[bounded], ends[bounded, target[bounded]]
+    )
+    turns[bounded] += used
+
+    there = ~runaway & ~failed
+    reasons = np.where(np.isinf(values).all(axis=1), NOT_FINITE, NO_END)
+    n_flat = report[:, certificates.N_FLAT]
+
+    def where_found(column, missing=np.nan):
+        return np.where(there, column, missing)
+
+    return {
+        "stability": stability,
+        "minimization_success": minimum_found,
+        "failure_reason": np.where(failed, reasons, ""),
+        **model.coupling_columns(n, couplings),
+        "potential_value": where_found(value),
+        "critical_point": Ragged(points[there].ravel(), _offsets(there * n)),
+        "grad_norm": where_found(report[:, certificates.GRADIENT_NORM]),
+        "n_pos": where_found(n - n_neg - n_flat, 0).astype(np.int32),
+        "n_neg": where_found(n_neg, 0).astype(np.int32),
+        "n_flat": where_found(n_flat, 0).astype(np.int32),
+        "min_eigenvalue": where_found(report[:, certificates.SMALLEST]),
+        "max_eigenvalue": where_found(report[:, certificates.LARGEST]),
+        "barrier": barrier,
+        "n_distinct_minima": n_distinct.astype(np.int32),
+        "n_iterations": turns.astype(np.int32),
+        "certified": certified & there,
+        "certificate_radius": where_found(np.where(certified, report[:, certificates.RADIUS], np.nan)),
+        "min_abs_eigenvalue_bound": where_found(report[:, certificates.GAP], 0.0),
+    }
+
+
+def _bad_block(model, rows):
+    """Rows whose input gives no problem to solve."""
+    nothing, zero = np.full(rows, np.nan), np.zeros(rows, dtype=np.int32)
+    no, empty = np.zeros(rows, dtype=bool), _offsets(zero)
+    return {
+        "stability": np.full(rows, "failed"),
+        "minimization_success": no,
+        "failure_reason": np.full(rows, BAD_SIZE),
+        "regime": np.full(rows, ""),
+        **{
+            column.name: Ragged(np.empty(0, np.float32), empty)
+            if column.type.startswith("list")
+            else np.full(rows, np.nan, dtype=column.type)
+            for column in model.COUPLINGS
+        },
+        "potential_value": nothing,
+        "critical_point": Ragged(np.empty(0), empty),
+        "grad_norm": nothing,
+        "n_pos": zero,
+        "n_neg": zero,
+        "n_flat": zero,
+        "min_eigenvalue": nothing,
+        "max_eigenvalue": nothing,
+        "barrier": nothing,
+        "n_distinct_minima": zero,
+        "n_iterations": zero,
+        "certified": no,
+        "certificate_radius": nothing,
+        "min_abs_eigenvalue_bound": np.zeros(rows),
+    }
+
+
+def _offsets(lengths):
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+
+
+def _concatenate(columns):
+    if not isinstance(columns[0], Ragged):
+        return np.concatenate(columns)
+    lengths = [np.diff(column.offsets) for column in columns]
+    return Ragged(np.concatenate([column.values for column in columns]), _offsets(np.concatenate(lengths)))
+
+
+def geometry_stability(labels, n_draws) -> dict:
+    """The table `STABILITY_COLUMNS` of a label table: one row a geometry, in the same order."""
+    stability = labels["stability"].reshape(-1, n_draws)
+    return {
+        "dataset": labels["dataset"][::n_draws],
+        "geometry_id": labels["geometry_id"][::n_draws],
+        "n_draws": np.full(len(stability), n_draws, dtype=np.int32),
+        **{f"fraction_{name}": np.count_nonzero(stability == name, axis=1) / n_draws for name in CLASSES},
+    }
