@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from vacuagym.engine.elementary import absolute, maximum, sqrt, where
-from vacuagym.engine.lanes import LANES, lane_view
+from vacuagym.engine.lanes import lane_storage, lane_view, LANES
 from vacuagym.engine.linalg import count_below, extreme_eigenvalues, factor, invert, solve, tridiagonalise
 
 UNIT = 2.0**-53
@@ -146,4 +146,4 @@ def certificate_workspace(model, n):
         (model.n_couplings(n),),
         (N_REPORT,),
     )
-    return tuple(np.zeros((*shape, LANES)) for shape in shapes)
+    return tuple(lane_storage(*shape) for shape in shapes)

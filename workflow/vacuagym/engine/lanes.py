@@ -211,29 +211,124 @@ def _overload_any_lane(mask):
         return lambda mask: mask
 
 
+class _LaneArrayType(types.Type):
+    def __init__(self, ndim):
+        self.ndim = ndim
+        super().__init__(f"lane_array{ndim}")
+
+
+@register_model(_LaneArrayType)
+class _LaneArrayModel(datamodels.StructModel):
+    def __init__(self, manager, fe_type):
+        members = [("data", types.CPointer(types.float64)), ("rows", types.intp), ("columns", types.intp)]
+        super().__init__(manager, fe_type, members)
+
+
 @intrinsic
 def lane_view(typingctx, storage):
-    """The float64 array ``storage`` (..., LANES), C order, as an array (...) of lane vectors, sharing memory."""
-    view_type = types.Array(LANES_TYPE, storage.ndim - 1, "C", aligned=False)
+    """The float64 array ``storage`` (..., LANES), C order, one or two other axes, as an array of lane vectors.
+
+    The view shares memory and must not outlive the storage. Its items are ``a[i]`` or ``a[i, j]``, its rows ``a[i]``,
+    its parts ``a[start:stop]``; indices are not checked and must not be negative.
+    """
+    ndim = storage.ndim - 1
+    view_type = _LaneArrayType(ndim)
 
     def codegen(context, builder, signature, arguments):
         source = make_array(storage)(context, builder, arguments[0])
-        view = make_array(view_type)(context, builder)
-        shape = cgutils.unpack_tuple(builder, source.shape)[:-1]
-        strides = cgutils.unpack_tuple(builder, source.strides)[:-1]
-        lanes = context.get_constant(types.intp, LANES)
-        view.shape = cgutils.pack_array(builder, shape, context.get_value_type(types.intp))
-        view.strides = cgutils.pack_array(builder, strides, context.get_value_type(types.intp))
-        view.nitems = builder.sdiv(source.nitems, lanes)
-        view.itemsize = context.get_constant(types.intp, 8 * LANES)
-        view.data = builder.bitcast(source.data, _DOUBLES.as_pointer())
-        view.meminfo, view.parent = source.meminfo, source.parent
-        result = view._getvalue()
-        if context.enable_nrt:
-            context.nrt.incref(builder, view_type, result)
-        return result
+        shape = cgutils.unpack_tuple(builder, source.shape)
+        view = cgutils.create_struct_proxy(view_type)(context, builder)
+        view.data, view.rows = source.data, shape[0]
+        view.columns = shape[1] if ndim == 2 else context.get_constant(types.intp, 1)
+        return view._getvalue()
 
     return view_type(storage), codegen
+
+
+def _address(context, builder, ty, array, offset):
+    """The address of the lane vector number ``offset`` of a lane array."""
+    view = cgutils.create_struct_proxy(ty)(context, builder, array)
+    vectors = builder.bitcast(view.data, _DOUBLES.as_pointer())
+    return builder.gep(vectors, [offset], inbounds=True)
+
+
+@intrinsic
+def _load(typingctx, array, offset):
+    def codegen(context, builder, signature, arguments):
+        return builder.load(_address(context, builder, array, *arguments), align=8)
+
+    return LANES_TYPE(array, types.intp), codegen
+
+
+@intrinsic
+def _store(typingctx, array, offset, value):
+    def codegen(context, builder, signature, arguments):
+        builder.store(arguments[2], _address(context, builder, array, *arguments[:2]), align=8)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, LANES_TYPE), codegen
+
+
+@intrinsic
+def _part(typingctx, array, offset, length):
+    part_type = _LaneArrayType(1)
+
+    def codegen(context, builder, signature, arguments):
+        vectors = _address(context, builder, array, *arguments[:2])
+        part = cgutils.create_struct_proxy(part_type)(context, builder)
+        part.data, part.rows = builder.bitcast(vectors, part.data.type), arguments[2]
+        part.columns = context.get_constant(types.intp, 1)
+        return part._getvalue()
+
+    return part_type(array, types.intp, types.intp), codegen
+
+
+def _extent(member):
+    @intrinsic
+    def operation(typingctx, array):
+        def codegen(context, builder, signature, arguments):
+            return getattr(cgutils.create_struct_proxy(array)(context, builder, arguments[0]), member)
+
+        return types.intp(array), codegen
+
+    return operation
+
+
+_rows, _columns = _extent("rows"), _extent("columns")
+
+
+def _is_pair(index):
+    return isinstance(index, types.UniTuple) and index.count == 2 and isinstance(index.dtype, types.Integer)
+
+
+@overload(len)
+def _overload_len(array):
+    if isinstance(array, _LaneArrayType):
+        return lambda array: _rows(array)
+
+
+@overload(operator.getitem)
+def _overload_getitem(array, index):
+    if not isinstance(array, _LaneArrayType):
+        return None
+    if array.ndim == 1 and isinstance(index, types.Integer):
+        return lambda array, index: _load(array, index)
+    if array.ndim == 1 and isinstance(index, types.SliceType):
+        return lambda array, index: _part(array, index.start, min(index.stop, _rows(array)) - index.start)
+    if array.ndim == 2 and isinstance(index, types.Integer):
+        return lambda array, index: _part(array, index * _columns(array), _columns(array))
+    if array.ndim == 2 and _is_pair(index):
+        return lambda array, index: _load(array, index[0] * _columns(array) + index[1])
+
+
+@overload(operator.setitem)
+def _overload_setitem(array, index, value):
+    if not isinstance(array, _LaneArrayType) or not is_number(value):
+        return None
+    if array.ndim == 1 and isinstance(index, types.Integer):
+        return lambda array, index, value: _store(array, index, value)
+    if array.ndim == 2 and _is_pair(index):
+        return lambda array, index, value: _store(array, index[0] * _columns(array) + index[1], value)
 
 
 def lane_storage(*shape) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from vacuagym.engine.elementary import absolute, maximum, where
-from vacuagym.engine.lanes import LANES, any_lane, lane_view
+from vacuagym.engine.lanes import LANES, any_lane, lane_storage, lane_view
 from vacuagym.engine.linalg import factor, solve
 
 # what a search ends in
@@ -138,19 +138,16 @@ def workspace(model, n):
     """The arrays that the compiled functions work in for problems of n variables."""
     n_state = model.n_state(n)
 
-    def lanes(*shape):
-        return np.zeros((*shape, LANES))
-
     integers = np.zeros(LANES, dtype=np.int64)
     return (
-        lanes(n_state),
-        lanes(n_state),
-        lanes(n_state),
-        lanes(n),
-        lanes(n, n),
-        lanes(model.n_work(n) + n),
-        lanes(model.n_couplings(n)),
-        lanes(5),
+        lane_storage(n_state),
+        lane_storage(n_state),
+        lane_storage(n_state),
+        lane_storage(n),
+        lane_storage(n, n),
+        lane_storage(model.n_work(n) + n),
+        lane_storage(model.n_couplings(n)),
+        lane_storage(5),
         integers,
         integers.copy(),
     )
