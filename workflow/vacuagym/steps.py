@@ -80,9 +80,7 @@ def build_features(dataset: str, geometries: Path, out: Path, start: int, stop: 
         _check_rows(geometries, stop - start, written)
 
 
-def label_vacua(
-    dataset: str, features: Path, labels: Path, stability: Path, model: dict, seed: int, code: str
-) -> None:
+def label_vacua(dataset: str, features: Path, labels: Path, stability: Path, model: dict, seed: int, code: str) -> None:
     """Label every geometry of a feature shard: one row a draw in ``labels``, one row a geometry in ``stability``."""
     from vacuagym import engine, models
 

@@ -53,6 +53,7 @@ def compile_barrier(model):
         state_s, gradient_s, vectors_s, hessian_s, _, _, scratch_s, c_s, report_s = work
         state, gradient, vectors = lane_view(state_s), lane_view(gradient_s), lane_view(vectors_s)
         hessian, scratch, c, out = lane_view(hessian_s), lane_view(scratch_s), lane_view(c_s), lane_view(report_s)
+        pair = lane_view(vectors_s[:2])
         for first in range(0, len(problem), LANES):
             for lane in range(LANES):
                 source = min(first + lane, len(problem) - 1)
@@ -60,16 +61,16 @@ def compile_barrier(model):
                     c_s[k, lane] = couplings[problem[source], k]
                 for i in range(n):
                     state_s[i, lane] = saddles[source, i]
-                    vectors_s[1, i, lane] = targets[source, i] - saddles[source, i]
+                    vectors_s[2, i, lane] = targets[source, i] - saddles[source, i]
                 report_s[0, lane] = eigenvalues[source]
-            direction = vectors[1]
+            direction = vectors[2]
             reset(n, c, state)
             derivatives(n, c, state, gradient, hessian, scratch)
             # shifted a little below the eigenvalue: positive definite, and nearly singular along its eigenvector alone
             for i in range(n):
                 hessian[i, i] = hessian[i, i] - 1.0001 * out[0]
                 gradient[i] = direction[i]
-            factor(n, hessian, vectors[0], 1e-12 * absolute(out[0]), True)
+            factor(n, hessian, pair, 1e-12 * absolute(out[0]), True)
             for _ in range(3):
                 solve(n, hessian, direction)
                 squared = 0.0
@@ -84,7 +85,7 @@ def compile_barrier(model):
                 direction[i] = where(product < 0.0, 0.0 - direction[i], direction[i])
             for lane in range(min(LANES, len(problem) - first)):
                 for i in range(n):
-                    directions[first + lane, i] = vectors_s[1, i, lane]
+                    directions[first + lane, i] = vectors_s[2, i, lane]
 
     return highest_between, unstable_directions
 

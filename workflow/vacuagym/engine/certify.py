@@ -16,7 +16,7 @@ import numpy as np
 from numba import njit
 
 from vacuagym.engine.elementary import absolute, maximum, sqrt, where
-from vacuagym.engine.lanes import lane_storage, lane_view, LANES
+from vacuagym.engine.lanes import LANES, lane_storage, lane_view
 from vacuagym.engine.linalg import count_below, extreme_eigenvalues, factor, invert, solve, tridiagonalise
 
 UNIT = 2.0**-53
@@ -47,6 +47,7 @@ def compile_certify(model):
         """
         state_s, gradient_s, vectors_s, hessian_s, factors_s, inverse_s, scratch_s, c_s, report_s = work
         state, gradient, vectors = lane_view(state_s), lane_view(gradient_s), lane_view(vectors_s)
+        pair = lane_view(vectors_s[:2])
         hessian, factors, inverse = lane_view(hessian_s), lane_view(factors_s), lane_view(inverse_s)
         scratch, c, out = lane_view(scratch_s), lane_view(c_s), lane_view(report_s)
         for first in range(0, len(problem), LANES):
@@ -60,14 +61,14 @@ def compile_certify(model):
             reset(n, c, state)
             derivatives(n, c, state, gradient, factors, scratch)
             norm = absolute(factors[0, 0])
-            factor(n, factors, vectors[0], 1e-14 * norm, False)
+            factor(n, factors, pair, 1e-14 * norm, False)
             solve(n, factors, gradient)
             for i in range(n):
                 state[i] = state[i] - gradient[i]
 
             reset(n, c, state)
             out[VALUE] = derivatives(n, c, state, gradient, hessian, scratch)
-            gradient_error, hessian_error = rounding(n, c, state)
+            gradient_error, hessian_error = rounding(n, c, state, scratch)
             size = 0.0
             slope = 0.0
             for i in range(n):
@@ -79,7 +80,7 @@ def compile_certify(model):
             size, slope = sqrt(size), sqrt(slope)
             out[GRADIENT_NORM] = slope
 
-            n_negative, _ = factor(n, factors, vectors[0], 1e-300, False)
+            n_negative, _ = factor(n, factors, pair, 1e-300, False)
             out[N_NEGATIVE] = n_negative
             pivots = 0.0
             for j in range(n):
@@ -115,12 +116,12 @@ def compile_certify(model):
             out[GAP] = where(certified, gap, 0.0)
 
             tridiagonalise(n, hessian, vectors[0], vectors[1], vectors[2], vectors[3])
-            out[SMALLEST], out[LARGEST] = extreme_eigenvalues(n, vectors[0], vectors[1])
+            out[SMALLEST], out[LARGEST], norm = extreme_eigenvalues(n, vectors[0], vectors[1])
             # where nothing is proved: eigenvalues within the errors, at least one
             blur = hessian_error + pivot_error + 1e-12 * size + where(radius < 1.0, curvature * radius, 0.0)
-            tiny = 1e-30 * size + 1e-300
-            below = count_below(n, vectors[0], vectors[1], 0.0 - blur, tiny)
-            flat = count_below(n, vectors[0], vectors[1], blur, tiny) - below
+            scale = 1.0 / maximum(norm, 1e-300)
+            below = count_below(n, vectors[0], vectors[1], 0.0 - blur, scale)
+            flat = count_below(n, vectors[0], vectors[1], blur, scale) - below
             out[N_FLAT] = where(certified, 0.0, maximum(flat, 1.0))
             out[N_NEGATIVE] = where(certified, out[N_NEGATIVE], where(flat > 0.0, below, maximum(below - 1.0, 0.0)))
 

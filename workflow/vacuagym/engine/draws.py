@@ -51,9 +51,18 @@ def philox(key, block, geometry, sample, stream):
 @njit(cache=True)
 def fill_uniform(key, geometry, sample, stream, out):
     """Fill ``out`` (m,), float64, with the first m uniform draws on [0, 1) of a stream."""
-    unit = 1.0 / 9007199254740992.0  # 2^-53
     for start in range(0, len(out), 4):
         # numpy raises the counter before it makes the first block
-        words = philox(key, start // 4 + 1, geometry, sample, stream)
-        for j in range(min(4, len(out) - start)):
-            out[start + j] = np.float64(words[j] >> np.uint64(11)) * unit
+        a, b, c, d = philox(key, start // 4 + 1, geometry, sample, stream)
+        out[start] = _unit_interval(a)
+        if start + 1 < len(out):
+            out[start + 1] = _unit_interval(b)
+        if start + 2 < len(out):
+            out[start + 2] = _unit_interval(c)
+        if start + 3 < len(out):
+            out[start + 3] = _unit_interval(d)
+
+
+@njit(cache=True)
+def _unit_interval(word):
+    return np.float64(word >> np.uint64(11)) * (1.0 / 9007199254740992.0)  # 2^-53

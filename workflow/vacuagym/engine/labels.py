@@ -25,7 +25,8 @@ CLASSES = {
 }
 
 BLOCK_ROWS = 1024  # rows in work at a time: bounds memory, changes no result
-MAX_NEWTON, MAX_DESCENT = 40, 1000  # evaluations of V after which a search is given up
+MAX_NEWTON, MAX_DESCENT = 20, 1000  # evaluations of V after which a search is given up
+NEWTON_REACH, DESCENT_REACH = 2.0, 0.5  # longest step, in units of 1 + max |x_i|
 LOWER = 1e-9  # V is lower if it is by more than this, in units of 1 + |V|
 
 BAD_SIZE = "the model finds no positive number of fields in the features"
@@ -48,7 +49,10 @@ def label_columns(model) -> tuple[Column, ...]:
         Column("regime", "string", "1", f"Regime the couplings were drawn in: {', '.join(model.REGIMES)}."),
         *model.COUPLINGS,
         Column(
-            "potential_value", "float64", "V", "V at the row's point; NaN where there is none (runaway and failed rows)."
+            "potential_value",
+            "float64",
+            "V",
+            "V at the row's point; NaN where there is none (runaway and failed rows).",
         ),
         Column(
             "critical_point",
@@ -81,7 +85,9 @@ def label_columns(model) -> tuple[Column, ...]:
             "Whether a critical point and its inertia are proved by the Newton-Kantorovich theorem.",
             "Kantorovich and Akilov, Functional Analysis, ch. XVIII",
         ),
-        Column("certificate_radius", "float64", "field", "The proved critical point is within this distance; NaN if none."),
+        Column(
+            "certificate_radius", "float64", "field", "The proved critical point is within this distance; NaN if none."
+        ),
         Column(
             "min_abs_eigenvalue_bound",
             "float64",
@@ -165,11 +171,12 @@ class Solver:
         self.highest_between, self.unstable_directions = compile_barrier(model)
         self.search_work, self.certificate_work = workspace(model, n), certificate_workspace(model, n)
 
-    def search(self, couplings, problem, starts, descend, reach=2.0):
+    def search(self, couplings, problem, starts, descend, reach=None):
         """Ends (m, n), values, outcomes and evaluations (m,) of the searches from starts (m, n)."""
         ends, values = np.empty_like(starts), np.empty(len(starts))
         outcomes, turns = np.empty(len(starts), dtype=np.int8), np.empty(len(starts), dtype=np.int32)
-        limit = MAX_DESCENT if descend else MAX_NEWTON
+        limit, usual_reach = (MAX_DESCENT, DESCENT_REACH) if descend else (MAX_NEWTON, NEWTON_REACH)
+        reach = usual_reach if reach is None else reach
         self._search(
             self.n, couplings, problem, starts, descend, reach, limit, self.search_work, ends, values, outcomes, turns
         )
@@ -230,9 +237,7 @@ def _label_block(model, solver, packed, key, geometry, sample, n_starts):
     n, rows = solver.n, len(geometry)
     couplings, regimes = np.empty((rows, model.n_couplings(n))), np.empty(rows, dtype=np.int64)
     starts = np.empty((rows, 1 + n_starts, n))
-    compile_draws(model)(
-        n, packed, key, geometry, sample, np.empty(model.n_uniforms(n)), couplings, regimes, starts
-    )
+    compile_draws(model)(n, packed, key, geometry, sample, np.empty(model.n_uniforms(n)), couplings, regimes, starts)
     return solve_block(model, solver, couplings, starts) | {"regime": np.array(model.REGIMES)[regimes]}
 
 

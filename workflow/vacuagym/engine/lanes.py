@@ -156,7 +156,11 @@ for _symbol, _predicate in (
     (operator.eq, "=="),
 ):
     _register_binary(_symbol, _comparison(_predicate), _lanes_apply)
-for _symbols, _instruction in (((operator.and_, operator.iand), "and_"), ((operator.or_, operator.ior), "or_")):
+for _symbols, _instruction in (
+    ((operator.and_, operator.iand), "and_"),
+    ((operator.or_, operator.ior), "or_"),
+    ((operator.xor, operator.ixor), "xor"),
+):
     for _symbol in _symbols:
         _register_binary(_symbol, _logic(_instruction), _masks_apply)
 

@@ -6,34 +6,51 @@ from vacuagym.engine.elementary import absolute, maximum, sqrt, where
 
 
 @register_jitable
-def factor(n, matrix, scaled, floor, positive):
+def factor(n, matrix, work, floor, positive):
     """Replace a symmetric matrix (n, n) by its factors L (unit lower triangular) and D (diagonal): L D L^T.
 
     With ``positive``, each pivot is replaced by its absolute value, which makes L D L^T positive definite where the
     matrix is not (a modified Cholesky factorisation, Gill, Murray and Wright 1981, section 4.4.2.2). Pivots smaller than
-    ``floor`` in absolute value become ``floor``. ``scaled`` (n,) is workspace.
+    ``floor`` in absolute value become ``floor``. ``work`` (2, n) is workspace.
 
     Returns (number of negative pivots, number of pivots below the floor), before replacement.
     """
-    n_negative = 0.0
-    n_tiny = 0.0
-    for j in range(n):
-        pivot = matrix[j, j]
-        n_negative += where(pivot < 0.0, 1.0, 0.0)
-        n_tiny += where(absolute(pivot) < floor, 1.0, 0.0)
-        if positive:
-            pivot = maximum(absolute(pivot), floor)
-        else:
-            pivot = where(absolute(pivot) < floor, floor, pivot)
-        matrix[j, j] = pivot
-        inverse = 1.0 / pivot
-        for i in range(j + 1, n):
-            scaled[i] = matrix[i, j]
-            entry = matrix[i, j] * inverse
-            for k in range(j + 1, i + 1):
-                matrix[i, k] = matrix[i, k] - entry * scaled[k]
-            matrix[i, j] = entry
+    n_negative, n_tiny = 0.0, 0.0
+    # two columns leave together: half the traffic of one by one, the same operations in the same order
+    for j in range(0, n - 1, 2):
+        pivot, negative, tiny = _pivot(matrix[j, j], floor, positive)
+        n_negative += negative
+        n_tiny += tiny
+        corner = matrix[j + 1, j]
+        link = corner / pivot
+        next_pivot, negative, tiny = _pivot(matrix[j + 1, j + 1] - link * corner, floor, positive)
+        n_negative += negative
+        n_tiny += tiny
+        matrix[j, j], matrix[j + 1, j], matrix[j + 1, j + 1] = pivot, link, next_pivot
+        inverse, next_inverse = 1.0 / pivot, 1.0 / next_pivot
+        for i in range(j + 2, n):
+            first = matrix[i, j]
+            entry = first * inverse
+            second = matrix[i, j + 1] - entry * corner
+            next_entry = second * next_inverse
+            work[0, i], work[1, i] = first, second
+            for k in range(j + 2, i + 1):
+                matrix[i, k] = (matrix[i, k] - entry * work[0, k]) - next_entry * work[1, k]
+            matrix[i, j], matrix[i, j + 1] = entry, next_entry
+    if n % 2 == 1:
+        pivot, negative, tiny = _pivot(matrix[n - 1, n - 1], floor, positive)
+        n_negative += negative
+        n_tiny += tiny
+        matrix[n - 1, n - 1] = pivot
     return n_negative, n_tiny
+
+
+@register_jitable
+def _pivot(pivot, floor, positive):
+    """The pivot to use, 1 if the pivot was negative, 1 if it was below the floor."""
+    negative, tiny = where(pivot < 0.0, 1.0, 0.0), where(absolute(pivot) < floor, 1.0, 0.0)
+    replaced = maximum(absolute(pivot), floor) if positive else where(absolute(pivot) < floor, floor, pivot)
+    return replaced, negative, tiny
 
 
 @register_jitable
@@ -55,23 +72,21 @@ def solve(n, factors, x):
 def invert(n, factors, inverse, column):
     """Fill ``inverse`` (n, n, all entries) with the inverse of L D L^T. ``column`` (n,) is workspace."""
     for j in range(n):
-        for i in range(n):
-            column[i] = 0.0
-        column[j] = 1.0
         for i in range(j + 1, n):
-            xi = column[i]
-            for k in range(j, i):
-                xi -= factors[i, k] * column[k]
-            column[i] = xi
+            column[i] = -factors[i, j]
+        column[j] = 1.0
+        for k in range(j + 1, n):
+            xk = column[k]
+            for i in range(k + 1, n):
+                column[i] = column[i] - factors[i, k] * xk
         for i in range(j, n):
             column[i] = column[i] / factors[i, i]
-        for i in range(n - 1, j - 1, -1):
-            xi = column[i]
-            for k in range(i + 1, n):
-                xi -= factors[k, i] * column[k]
-            column[i] = xi
-            inverse[i, j] = xi
-            inverse[j, i] = xi
+        for k in range(n - 1, j - 1, -1):
+            xk = column[k]
+            inverse[k, j] = xk
+            inverse[j, k] = xk
+            for i in range(j, k):
+                column[i] = column[i] - factors[k, i] * xk
 
 
 @register_jitable
@@ -116,32 +131,36 @@ def tridiagonalise(n, matrix, diagonal, squares, v, p):
 
 
 @register_jitable
-def count_below(n, diagonal, squares, x, tiny):
-    """Number of eigenvalues of a tridiagonal matrix below x: negative terms of its Sturm sequence."""
+def count_below(n, diagonal, squares, x, scale):
+    """Number of eigenvalues of a tridiagonal matrix below x: sign changes in the sequence of the characteristic
+    polynomials of its leading parts (Golub and Van Loan, section 8.4.1), of the matrix times ``scale``.
+
+    With |matrix| scale <= 1 the sequence stays within 3^n: no overflow for n up to 600.
+    """
     count = 0.0
-    q = 1.0
+    before, last = 0.0, 1.0
     for i in range(n):
-        q = diagonal[i] - x - squares[i] / q
-        q = where(absolute(q) < tiny, -tiny, q)
-        count += where(q < 0.0, 1.0, 0.0)
+        after = (diagonal[i] - x) * scale * last - squares[i] * (scale * scale) * before
+        count += where((after < 0.0) ^ (last < 0.0), 1.0, 0.0)
+        before, last = last, after
     return count
 
 
 @register_jitable
 def extreme_eigenvalues(n, diagonal, squares):
-    """Smallest and largest eigenvalue of a tridiagonal matrix, by bisection, to 2^-52 of its norm."""
+    """Smallest and largest eigenvalue of a tridiagonal matrix, by bisection, to 1e-13 of its norm; and a bound of it."""
     norm = 0.0
     for i in range(n):
         right = sqrt(squares[i + 1]) if i + 1 < n else 0.0
         norm = maximum(absolute(diagonal[i]) + sqrt(squares[i]) + right, norm)
-    tiny = 1e-30 * norm + 1e-300
+    scale = 1.0 / maximum(norm, 1e-300)
     below, above = -norm, norm  # the smallest eigenvalue is in [below, above]
     under, over = -norm, norm  # the largest is in [under, over]
-    for _ in range(53):
+    for _ in range(44):
         middle = 0.5 * (below + above)
-        found = count_below(n, diagonal, squares, middle, tiny) > 0.0
+        found = count_below(n, diagonal, squares, middle, scale) > 0.0
         above, below = where(found, middle, above), where(found, below, middle)
         middle = 0.5 * (under + over)
-        found = count_below(n, diagonal, squares, middle, tiny) >= 1.0 * n
+        found = count_below(n, diagonal, squares, middle, scale) >= 1.0 * n
         over, under = where(found, middle, over), where(found, under, middle)
-    return 0.5 * (below + above), 0.5 * (under + over)
+    return 0.5 * (below + above), 0.5 * (under + over), norm

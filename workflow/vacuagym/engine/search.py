@@ -33,10 +33,11 @@ def compile_search(model):
         work : see `workspace`.
         ends, values, outcomes, turns : output, float64 (searches, n), float64, int8 and int32 (searches,).
         """
-        state_s, trial_s, step_s, gradient_s, hessian_s, scratch_s, c_s, lane_s, owner, lane_turns = work
+        state_s, trial_s, step_s, gradient_s, hessian_s, scratch_s, pair_s, c_s, lane_s, owner, lane_turns = work
         n_state, n_couplings = state_s.shape[0], c_s.shape[0]
         state, trial, step, direction = lane_view(state_s), lane_view(trial_s), lane_view(step_s), lane_view(gradient_s)
-        hessian, scratch, c, per_lane = lane_view(hessian_s), lane_view(scratch_s), lane_view(c_s), lane_view(lane_s)
+        hessian, scratch, pair = lane_view(hessian_s), lane_view(scratch_s), lane_view(pair_s)
+        c, per_lane = lane_view(c_s), lane_view(lane_s)
         # per_lane: value, slope along the step, step length, end flags
         for lane in range(LANES):
             owner[lane] = -1
@@ -80,7 +81,7 @@ def compile_search(model):
                 accepted = finite & (at_trial <= value + 1e-4 * length * slope + slack)
             else:
                 accepted = finite
-            per_lane[2] = where(accepted, 1.0, 0.25 * length)
+            per_lane[2] = where(accepted, 1.0, 0.5 * length)
             escaped = value < value
             converged = escaped
             if any_lane(accepted):
@@ -88,12 +89,11 @@ def compile_search(model):
                 for i in range(n_state):
                     state[i] = where(accepted, trial[i], state[i])
                 if descend:
-                    escaped = accepted & escapes(n, c, trial, scratch)
+                    escaped = accepted & escapes(n, c, trial, direction, scratch)
                 norm = absolute(hessian[0, 0])
                 for i in range(1, n):
                     norm = maximum(absolute(hessian[i, i]), norm)
-                n_negative, n_tiny = factor(n, hessian, scratch[len(scratch) - n :], 1e-10 * norm, descend)
-                # scratch keeps what the model left there, its last n entries are the factorisation's
+                n_negative, n_tiny = factor(n, hessian, pair, 1e-10 * norm, descend)
                 new_slope = 0.0
                 for i in range(n):
                     trial[i] = 0.0 - direction[i]
@@ -103,7 +103,7 @@ def compile_search(model):
                     largest = maximum(absolute(trial[i]), largest)
                     extent = maximum(absolute(state[i]), extent)
                 extent = 1.0 + extent
-                converged = accepted & (largest <= 1e-9 * extent) & (n_tiny == 0.0)
+                converged = accepted & (largest <= 1e-7 * extent) & (n_tiny == 0.0)
                 if descend:
                     converged = converged & (n_negative == 0.0)
                 shrink = where(largest > reach * extent, reach * extent / largest, 1.0)
@@ -145,7 +145,8 @@ def workspace(model, n):
         lane_storage(n_state),
         lane_storage(n),
         lane_storage(n, n),
-        lane_storage(model.n_work(n) + n),
+        lane_storage(model.n_work(n)),
+        lane_storage(2, n),
         lane_storage(model.n_couplings(n)),
         lane_storage(5),
         integers,

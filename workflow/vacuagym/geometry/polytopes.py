@@ -410,9 +410,7 @@ def _volume(vertices, n_vertices, normals, n_facets):
                     n_edges += 1
                     first = _lowest(edge)
                     second = _lowest(edge & (edge - np.uint64(1)))
-                    total += abs(
-                        _determinant(vertices[apex_f], vertices[apex_g], vertices[first], vertices[second])
-                    )
+                    total += abs(_determinant(vertices[apex_f], vertices[apex_g], vertices[first], vertices[second]))
     return total
 
 

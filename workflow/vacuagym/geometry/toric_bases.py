@@ -62,8 +62,12 @@ def _curve_column(value: int) -> str:
 
 FEATURES = (
     Column("duplicate_group", "int64", "1", "Equal for bases with the same multiset of self-intersections."),
-    Column("h11", "int32", "1", "Hodge number of the generic elliptic threefold: rank + T + 2.", "arXiv:1204.0283 (2.8)"),
-    Column("h21", "int32", "1", "Hodge number of the generic elliptic threefold: neutral hypers - 1.", "arXiv:1204.0283"),
+    Column(
+        "h11", "int32", "1", "Hodge number of the generic elliptic threefold: rank + T + 2.", "arXiv:1204.0283 (2.8)"
+    ),
+    Column(
+        "h21", "int32", "1", "Hodge number of the generic elliptic threefold: neutral hypers - 1.", "arXiv:1204.0283"
+    ),
     Column("euler_characteristic", "int32", "1", "2 (h11 - h21) of the generic elliptic threefold."),
     Column("n_moduli", "int32", "1", "Number of Kähler moduli of the threefold, h11."),
     Column("n_rays", "int32", "1", "Rays of the fan, which is the number of toric curves n."),
@@ -375,7 +379,9 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
     by_value, by_cluster, free, longest = _count_curves(curves.values, curves.offsets)
     if (by_cluster < 0).any():
         row = int(np.flatnonzero((by_cluster < 0).any(axis=1))[0])
-        raise InputError(f"row {row} of a batch of toric bases", "has a chain of curves that is no cluster of 6D F-theory")
+        raise InputError(
+            f"row {row} of a batch of toric bases", "has a chain of curves that is no cluster of 6D F-theory"
+        )
     extra = sum((12 - m) * by_value[:, MAX_SELF_INTERSECTION - m] for m in (9, 10, 11))
     tensors = n - 3 + extra
     rank, vectors, charged = by_cluster @ _RANK, by_cluster @ _DIMENSION, by_cluster @ _CHARGED

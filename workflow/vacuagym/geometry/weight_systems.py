@@ -52,11 +52,15 @@ FEATURES = (
     Column("n_vertices_n", "int32", "1", "Vertices of the dual polytope, which are the facets of Delta."),
     Column("n_facet_interior_points_m", "int32", "1", "Points of Delta interior to a facet."),
     Column("n_facet_interior_points_n", "int32", "1", "Points of the dual polytope interior to a facet."),
-    Column("h11_correction", "int32", "1", "Correction term of Batyrev's h11: divisor classes not from the ambient space."),
+    Column(
+        "h11_correction", "int32", "1", "Correction term of Batyrev's h11: divisor classes not from the ambient space."
+    ),
     Column("h21_correction", "int32", "1", "Correction term of Batyrev's h21: deformations that are not polynomial."),
     Column("is_favourable", "bool", "1", "Whether all divisor classes descend from the ambient space."),
     Column("is_transverse", "bool", "1", "Whether the generic polynomial of a single system is quasi-smooth."),
-    Column("triple_intersection_j", "int32", "1", "J^3 of the anticanonical class J = -K on the threefold: 4! vol(Delta)."),
+    Column(
+        "triple_intersection_j", "int32", "1", "J^3 of the anticanonical class J = -K on the threefold: 4! vol(Delta)."
+    ),
     Column("second_chern_j", "int32", "1", "c2·J = 12 (points of Delta - 1) - 2 J^3."),
     Column("divisibility", "int32", "1", "Largest r with J = r H for an integer class H of the toric variety."),
     Column("primitive_triple_intersection", "int32", "1", "H^3 of the primitive class H = J / r."),
@@ -423,7 +427,9 @@ def features(geometries: Columns) -> dict[str, np.ndarray]:
     bad = polytope_data(dense, blocks, coordinates, dense_degrees, out)
     if bad >= 0:
         system = dense[bad, : blocks[bad], : coordinates[bad]].tolist()
-        raise InputError(f"weight system {system}", "does not span a reflexive polytope; delete the table and run again")
+        raise InputError(
+            f"weight system {system}", "does not span a reflexive polytope; delete the table and run again"
+        )
     q = dict(zip(QUANTITIES, out.T, strict=True))
     second_chern = 12 * (q["n_points_m"] - 1) - 2 * q["volume"]
     r = q["divisibility"]

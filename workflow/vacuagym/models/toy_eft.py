@@ -11,6 +11,7 @@ import numpy as np
 from numba.core.extending import register_jitable
 
 from vacuagym.engine.elementary import absolute, exp, log, maximum, sqrt, where
+from vacuagym.engine.lanes import any_lane
 from vacuagym.engine.model import Parameter
 from vacuagym.tables.columns import Column, Ragged
 
@@ -243,13 +244,20 @@ def extend(n, c, state, step, work):
 
 
 @register_jitable
-def escapes(n, c, state, work):
+def escapes(n, c, state, gradient, work):
     """Whether V is proved to fall without bound, and monotonically, along the ray from the fields x outwards.
 
     Without quartic, d/dr V(r x) = 2 r x^T Q x + b . x + (instanton) + (uplift) for r >= 1, with Q the quadratic form.
     The uplift's part is negative; the instanton's is at most A a exp(-a |x|_1) |x|_1. So the derivative stays negative
     if x^T Q x < 0 and 2 x^T Q x + b . x + A a exp(-a |x|_1) |x|_1 < 0. A relative slack covers rounding.
     """
+    outward = 0.0
+    for i in range(n):
+        outward += state[i] * gradient[i]
+    # the slope outwards is that derivative up to the sign-definite uplift: nothing to prove where V rises
+    candidate = (c[_GAMMA] == 0.0) & (outward < 0.0)
+    if not any_lane(candidate):
+        return candidate
     quadratic = 0.0
     linear = 0.0
     size = 0.0
@@ -270,7 +278,7 @@ def escapes(n, c, state, work):
         length += absolute(x)
     pull = c[_A] * c[_RATE] * exp(-(c[_RATE] * length)) * length
     slack = 1e-10 * (size + pull)
-    return (c[_GAMMA] == 0.0) & (quadratic < -slack) & (2.0 * quadratic + linear + pull < -slack)
+    return candidate & (quadratic < -slack) & (2.0 * quadratic + linear + pull < -slack)
 
 
 @register_jitable
@@ -287,14 +295,15 @@ def third_derivative(n, c, state, radius):
     for i in range(n):
         x = absolute(state[i])
         low, high = maximum(x - radius, 0.0), x + radius
-        s_low, s_high = sqrt(low * low + delta), sqrt(high * high + delta)
-        tau_2 = maximum(delta / (s_low * s_low * s_low), tau_2)
+        near, far = 1.0 / sqrt(low * low + delta), 1.0 / sqrt(high * high + delta)
+        steepest = delta * (near * near * near)
+        tau_2 = maximum(steepest, tau_2)
         # |s'''| = 3 delta x / s^5 has its maximum 0.8587 / delta at x = sqrt(delta) / 2
-        at_low = 3.0 * delta * low / (s_low * s_low * s_low * s_low * s_low)
-        at_high = 3.0 * delta * high / (s_high * s_high * s_high * s_high * s_high)
+        at_low = 3.0 * low * steepest * (near * near)
+        at_high = 3.0 * high * delta * (far * far * far) * (far * far)
         peak = where((low <= 0.5 * root) & (high >= 0.5 * root), 0.8587 / delta, maximum(at_low, at_high))
         tau_3 = maximum(peak, tau_3)
-        slopes += (high / s_high) * (high / s_high)
+        slopes += (high * far) * (high * far)
         squared += x * x
         length += sqrt(x * x + delta)
         largest = maximum(high, largest)
@@ -314,9 +323,10 @@ def third_derivative(n, c, state, radius):
 
 
 @register_jitable
-def rounding(n, c, state):
+def rounding(n, c, state, work):
     """Bounds of the rounding errors of `derivatives` with exact duals: (Euclidean norm of the gradient's, Frobenius norm
     of the Hessian's). Sums of the absolute values of all terms, times the number of operations a term goes through.
+    ``work`` is as `derivatives` left it at this state.
     """
     squared = 0.0
     length = 0.0
@@ -335,17 +345,16 @@ def rounding(n, c, state):
     hessian_error = 0.0
     for i in range(n):
         x = absolute(state[i])
-        s = sqrt(x * x + c[_DELTA])
-        slope = x / s
+        slope = absolute(work[i])
         row = _VECTORS + 2 * n + i * (i + 1) // 2
         mass = c[_VECTORS + n + i]
         entry = 2.0 * (mass * mass + absolute(c[_MU]) + absolute(c[row + i]))
         linear = entry * x + absolute(c[_VECTORS + i])
+        bent = bend * x * amplified_uplift
+        pulled = pull * rate * slope * amplified
         for j in range(i):
             linear += 2.0 * absolute(c[row + j] * state[j])
-            off = 2.0 * absolute(c[row + j]) * 4.0
-            off += bend * x * absolute(state[j]) * amplified_uplift
-            off += pull * rate * slope * (absolute(state[j]) / sqrt(state[j] * state[j] + c[_DELTA])) * amplified
+            off = 8.0 * absolute(c[row + j]) + bent * absolute(state[j]) + pulled * absolute(work[j])
             hessian_error += 2.0 * off * off
         for j in range(i + 1, n):
             linear += 2.0 * absolute(c[_VECTORS + 2 * n + j * (j + 1) // 2 + i] * state[j])
@@ -353,7 +362,7 @@ def rounding(n, c, state):
         error = (n + 8.0) * (linear + quartic * x) + pull * slope * amplified + push * x * amplified_uplift
         gradient_error += error * error
         diagonal = 8.0 * (entry + quartic) + (push + bend * x * x) * amplified_uplift
-        diagonal += pull * (c[_DELTA] / (s * s * s) + rate * slope * slope) * amplified
+        diagonal += pull * (work[n + i] + rate * slope * slope) * amplified
         hessian_error += diagonal * diagonal
     unit = 2.0 * 2.220446049250313e-16
     return unit * sqrt(gradient_error), unit * sqrt(hessian_error)

@@ -59,7 +59,9 @@ def read_metadata(path: Path) -> tuple[int, list[str], dict]:
     with _open(path) as file:
         metadata = file.schema_arrow.metadata or {}
         if _METADATA_KEY not in metadata:
-            raise InputError(path, "was not written by this workflow (its metadata is missing); delete it and run again")
+            raise InputError(
+                path, "was not written by this workflow (its metadata is missing); delete it and run again"
+            )
         return file.metadata.num_rows, file.schema_arrow.names, json.loads(metadata[_METADATA_KEY])
 
 
@@ -119,7 +121,9 @@ def new_shard(path: Path, columns: Sequence[Column], metadata: dict) -> Iterator
 
     def write(batch: Columns) -> None:
         if set(batch) != set(schema.names):
-            raise ValueError(f"columns {sorted(set(batch) ^ set(schema.names))} are not in both the batch and the schema")
+            raise ValueError(
+                f"columns {sorted(set(batch) ^ set(schema.names))} are not in both the batch and the schema"
+            )
         arrays = [_to_arrow(batch[field.name], field.type) for field in schema]
         writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
 
