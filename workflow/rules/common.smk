@@ -13,12 +13,20 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 
-SOURCES = {dataset: settings["source"] for dataset, settings in config["datasets"].items() if settings}
+SOURCES = {
+    dataset: settings["source"]
+    for dataset, settings in config["datasets"].items()
+    if settings
+}
 DATASETS = [dataset for dataset in COUNTS if dataset in SOURCES]
 SHARDS = {
     dataset: {
         f"{part:05d}": rows
-        for part, rows in enumerate(shard_ranges(limited(COUNTS[dataset], config["n_limit"]), config["shard_rows"]))
+        for part, rows in enumerate(
+            shard_ranges(
+                limited(COUNTS[dataset], config["n_limit"]), config["shard_rows"]
+            )
+        )
     }
     for dataset in DATASETS
 }
@@ -32,7 +40,11 @@ wildcard_constraints:
 
 def shards_of(table):
     """Paths of every shard of a table ("features", "labels", "stability"), dataset by dataset."""
-    return [f"results/{table}/{dataset}/part-{part}.parquet" for dataset in DATASETS for part in SHARDS[dataset]]
+    return [
+        f"results/{table}/{dataset}/part-{part}.parquet"
+        for dataset in DATASETS
+        for part in SHARDS[dataset]
+    ]
 
 
 def rows_of_shard(wildcards):

@@ -8,14 +8,14 @@ rule build_features:
         "results/features/{dataset}/part-{part}.parquet",
     log:
         "logs/build_features/{dataset}-{part}.log",
-    params:
-        rows=rows_of_shard,
-        code=source_hash("geometry", "tables"),
+    conda:
+        "../../envs/vacuagym.yaml"
     threads: threads_of("build_features")
     resources:
         mem_mb=mem_mb_of("build_features"),
-    conda:
-        "../../envs/vacuagym.yaml"
+    params:
+        rows=rows_of_shard,
+        code=source_hash("geometry", "tables"),
     message:
         "features of {wildcards.dataset}, shard {wildcards.part}"
     script:

@@ -8,14 +8,14 @@ rule build_geometries:
         "resources/geometries/{dataset}.parquet",
     log:
         "logs/build_geometries/{dataset}.log",
-    params:
-        source=lambda wildcards: SOURCES[wildcards.dataset],
-        code=source_hash("geometry", "tables", "run_order"),
+    conda:
+        "../../envs/vacuagym.yaml"
     threads: threads_of("build_geometries")
     resources:
         mem_mb=mem_mb_of("build_geometries"),
-    conda:
-        "../../envs/vacuagym.yaml"
+    params:
+        source=lambda wildcards: SOURCES[wildcards.dataset],
+        code=source_hash("geometry", "tables", "run_order"),
     message:
         "geometries of {wildcards.dataset}"
     script:

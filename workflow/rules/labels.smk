@@ -9,16 +9,16 @@ rule label_vacua:
         stability="results/stability/{dataset}/part-{part}.parquet",
     log:
         "logs/label_vacua/{dataset}-{part}.log",
+    conda:
+        "../../envs/vacuagym.yaml"
+    threads: threads_of("label_vacua")
+    resources:
+        mem_mb=mem_mb_of("label_vacua"),
     params:
         rows=rows_of_shard,
         model=config["model"],
         seed=config["seed"],
         code=source_hash("engine", "models", "tables"),
-    threads: threads_of("label_vacua")
-    resources:
-        mem_mb=mem_mb_of("label_vacua"),
-    conda:
-        "../../envs/vacuagym.yaml"
     message:
         "labels of {wildcards.dataset}, shard {wildcards.part}"
     script:

@@ -6,15 +6,15 @@ rule build_data_dictionary:
         "results/data_dictionary.csv",
     log:
         "logs/build_data_dictionary/all.log",
+    conda:
+        "../../envs/vacuagym.yaml"
+    threads: threads_of("build_data_dictionary")
+    resources:
+        mem_mb=mem_mb_of("build_data_dictionary"),
     params:
         datasets=DATASETS,
         model=config["model"],
         code=source_hash("geometry", "engine", "models", "splits"),
-    threads: threads_of("build_data_dictionary")
-    resources:
-        mem_mb=mem_mb_of("build_data_dictionary"),
-    conda:
-        "../../envs/vacuagym.yaml"
     message:
         "data dictionary"
     script:
@@ -31,11 +31,11 @@ rule build_manifest:
         "results/manifest.json",
     log:
         "logs/build_manifest/all.log",
+    conda:
+        "../../envs/vacuagym.yaml"
     threads: threads_of("build_manifest")
     resources:
         mem_mb=mem_mb_of("build_manifest"),
-    conda:
-        "../../envs/vacuagym.yaml"
     message:
         "manifest"
     script:

@@ -8,13 +8,13 @@ rule build_split:
         "results/splits/{split}.parquet",
     log:
         "logs/build_split/{split}.log",
-    params:
-        code=source_hash("splits", "tables"),
+    conda:
+        "../../envs/vacuagym.yaml"
     threads: threads_of("build_split")
     resources:
         mem_mb=mem_mb_of("build_split"),
-    conda:
-        "../../envs/vacuagym.yaml"
+    params:
+        code=source_hash("splits", "tables"),
     message:
         "split {wildcards.split}"
     script:

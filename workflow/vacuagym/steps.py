@@ -138,7 +138,12 @@ def data_dictionary(datasets: Sequence[str], model: dict) -> list[dict]:
     tables |= {f"labels/{dataset}": engine.label_columns(label_model) for dataset in datasets}
     tables |= {f"stability/{dataset}": engine.STABILITY_COLUMNS for dataset in datasets}
     tables |= {"splits": splits.COLUMNS}
-    return [{"table": table, **column._asdict()} for table, columns in tables.items() for column in columns]
+    return [
+        {"table": table, "column": column.name, "type": column.type, "unit": column.unit}
+        | {"meaning": column.meaning, "source": column.source}
+        for table, columns in tables.items()
+        for column in columns
+    ]
 
 
 def build_data_dictionary(datasets: Sequence[str], model: dict, out: Path) -> None:
