@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("compiled", deadline=None)  # the first call of a compiled function compiles it
+settings.load_profile("compiled")
 
 
 @pytest.fixture(scope="session")

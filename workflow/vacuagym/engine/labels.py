@@ -225,7 +225,7 @@ def label(model, parameters, seed, dataset, features, n_draws, n_starts) -> dict
         "dataset": np.full(len(geometry), dataset),
         "geometry_id": geometry,
         "sample": sample,
-        "n_moduli": np.repeat(np.asarray(features["n_moduli"]), n_draws).astype(np.int32),
+        "n_moduli": np.repeat(np.nan_to_num(features["n_moduli"]), n_draws).astype(np.int32),
         "n_fields": n_fields,
         "n_starts": np.full(len(geometry), n_starts, dtype=np.int32),
         **found,

@@ -1,0 +1,151 @@
+"""Labels: proved points, honest classes, and bytes that depend on nothing but geometry, seed and model."""
+
+import mpmath
+import numpy as np
+import pytest
+
+from vacuagym import engine, models
+from vacuagym.tables.columns import Ragged, n_rows, take
+
+N_DRAWS, N_STARTS = 3, 3
+
+
+def labels(ids, n_moduli, dataset="ks", seed=7, name="toy_eft"):
+    model, parameters = models.resolve(name)
+    features = {"geometry_id": np.asarray(ids), "n_moduli": np.asarray(n_moduli)}
+    return engine.label(model, parameters, seed, dataset, features, N_DRAWS, N_STARTS)
+
+
+@pytest.fixture(scope="module")
+def batch():
+    ids = np.arange(400)
+    return labels(ids, 2 + ids % 9)
+
+
+def same(a, b):
+    def equal(x, y):
+        return np.array_equal(x, y, equal_nan=x.dtype.kind == "f")
+
+    for name, column in a.items():
+        if isinstance(column, Ragged):
+            assert equal(column.values, b[name].values) and equal(column.offsets, b[name].offsets), name
+        else:
+            assert equal(column, b[name]), name
+
+
+def test_a_geometry_alone_has_the_label_it_has_in_a_batch(batch):
+    for g in (0, 17, 399):
+        alone = labels([g], [2 + g % 9])
+        same(alone, take(batch, np.arange(g * N_DRAWS, (g + 1) * N_DRAWS)))
+
+
+def test_the_order_of_a_batch_does_not_matter(batch):
+    order = np.random.default_rng(0).permutation(400)
+    rows = (order[:, None] * N_DRAWS + np.arange(N_DRAWS)).ravel()
+    same(labels(order, 2 + order % 9), take(batch, rows))
+
+
+def test_seed_and_dataset_matter(batch):
+    ids = np.arange(20)
+    for other in (labels(ids, 2 + ids % 9, seed=8), labels(ids, 2 + ids % 9, dataset="fth6d")):
+        assert not np.isin(other["mass"].values, batch["mass"].values).any()
+
+
+def couplings_of(row):
+    scalars = [column[0] for name, column in row.items() if name in SCALARS]
+    n = int(row["n_fields"][0])
+    mixing = row["mixing"].values if len(row["mixing"].values) else np.zeros(n * (n + 1) // 2)
+    return np.concatenate([scalars, row["tilt"].values, row["mass"].values, mixing]).astype(np.float64)
+
+
+SCALARS = ("instanton_amplitude", "instanton_rate", "uplift", "uplift_power", "quartic", "softening", "shift")
+
+
+def check_certificates(table, rows):
+    """Near each certified point, in 50 digits: a root of the gradient within the radius, with the stated inertia."""
+    for i in rows:
+        row = take(table, np.array([i]))
+        n, x = int(row["n_fields"][0]), row["critical_point"].values
+        with mpmath.workdps(50):
+            gradient_and_hessian = exact_derivatives(couplings_of(row), n)
+            y = mpmath.matrix(x.tolist())
+            for _ in range(6):
+                gradient, hessian = gradient_and_hessian(y)
+                y -= mpmath.lu_solve(hessian, gradient)
+            gradient, hessian = gradient_and_hessian(y)
+            assert mpmath.norm(gradient) < mpmath.mpf(10) ** -35
+            assert mpmath.norm(y - mpmath.matrix(x.tolist())) <= row["certificate_radius"][0]
+            spectrum = [float(e) for e in mpmath.eigsy(hessian, eigvals_only=True)]
+        assert sum(e < 0 for e in spectrum) == row["n_neg"][0]
+        assert min(map(abs, spectrum)) >= row["min_abs_eigenvalue_bound"][0]
+
+
+def exact_derivatives(c, n):
+    """Gradient and Hessian of the toy potential, written from its formula in multi-precision arithmetic."""
+    amplitude, rate, uplift, power, quartic, softening, shift = map(mpmath.mpf, c[:7].tolist())
+    tilt, mass, mixing = c[7 : 7 + n].tolist(), c[7 + n : 7 + 2 * n].tolist(), c[7 + 2 * n :].tolist()
+
+    def at(y):
+        s = [mpmath.sqrt(v * v + softening) for v in y]
+        e = amplitude * mpmath.exp(-rate * sum(s))
+        t = 1 + sum(v * v for v in y)
+        up1 = -2 * power * uplift * t ** (-power - 1)
+        up2 = 4 * power * (power + 1) * uplift * t ** (-power - 2)
+        gradient, hessian = mpmath.matrix(n, 1), mpmath.matrix(n, n)
+        for i in range(n):
+            gradient[i] = 2 * (mpmath.mpf(mass[i]) ** 2 + shift) * y[i] + tilt[i] + 4 * quartic * y[i] ** 3
+            gradient[i] += e * rate * y[i] / s[i] + up1 * y[i]
+            hessian[i, i] += 2 * (mpmath.mpf(mass[i]) ** 2 + shift) + 12 * quartic * y[i] ** 2
+            hessian[i, i] += e * rate * softening / s[i] ** 3 + up1
+            for j in range(n):
+                entry = 2 * mpmath.mpf(mixing[max(i, j) * (max(i, j) + 1) // 2 + min(i, j)])
+                gradient[i] += entry * y[j]
+                hessian[i, j] += entry + up2 * y[i] * y[j] - e * rate**2 * y[i] * y[j] / (s[i] * s[j])
+        return gradient, hessian
+
+    return at
+
+
+def test_certificates_hold(batch):
+    certified = np.flatnonzero(batch["certified"])
+    check_certificates(batch, certified[:: max(1, len(certified) // 40)])
+
+
+@pytest.mark.slow
+def test_a_thousand_certificates_hold(batch):
+    certified = np.flatnonzero(batch["certified"])
+    assert len(certified) > 900
+    check_certificates(batch, certified)
+
+
+def test_shares_of_the_classes():
+    ids = np.arange(3_000)
+    found = labels(ids, np.full(3_000, 16))["stability"]
+    names, counts = np.unique(found, return_counts=True)
+    shares = dict(zip(names.tolist(), (counts / len(found)).tolist(), strict=True))
+    assert set(shares) <= set(engine.CLASSES)
+    assert sum(share >= 0.05 for share in shares.values()) >= 3
+    assert max(shares.values()) <= 0.75
+    assert shares.get("failed", 0) <= 0.001 and shares.get("marginal", 0) <= 0.005
+
+
+def test_legacy_ranges_are_trivial():
+    """With the ranges of the earlier pipeline nearly every point is the symmetric one, a minimum."""
+    found = labels(np.arange(200), np.full(200, 8), name="toy_eft_legacy")
+    assert np.mean(found["n_pos"] == 8) > 0.8
+
+
+def test_a_geometry_without_moduli_fails_with_its_reason_and_spoils_no_other(batch):
+    poisoned = labels(np.arange(3), np.array([2.0, np.nan, 4.0]))
+    assert n_rows(poisoned) == 9
+    assert poisoned["stability"][3:6].tolist() == ["failed"] * 3
+    assert all(reason for reason in poisoned["failure_reason"][3:6])
+    same(take(poisoned, np.arange(3)), take(batch, np.arange(3)))
+
+
+def test_stability_of_geometries(batch):
+    table = engine.geometry_stability(batch, N_DRAWS)
+    assert tuple(table) == tuple(column.name for column in engine.STABILITY_COLUMNS)
+    total = sum(table[f"fraction_{name}"] for name in engine.CLASSES)
+    assert np.allclose(total, 1)
+    assert table["fraction_stable"][5] == np.mean(batch["stability"][15:18] == "stable")
