@@ -62,16 +62,16 @@ _NAMES = tuple(PARAMETERS)
 _A, _RATE, _D, _P, _GAMMA, _DELTA, _MU, _VECTORS = range(8)
 
 COUPLINGS = (
-    Column("instanton_amplitude", "float32", "1", "A of the toy potential; 0 where the term is switched off"),
-    Column("instanton_rate", "float32", "1", "a of the toy potential"),
-    Column("uplift", "float32", "1", "D of the toy potential"),
-    Column("uplift_power", "float32", "1", "p of the toy potential"),
-    Column("quartic", "float32", "1", "gamma of the toy potential"),
-    Column("softening", "float32", "1", "delta of the toy potential"),
-    Column("shift", "float32", "1", "mu of the toy potential"),
-    Column("tilt", "list<float32>", "1", "b of the toy potential; one entry a field"),
-    Column("mass", "list<float32>", "1", "m of the toy potential; one entry a field"),
-    Column("mixing", "list<float32>", "1", "lower triangle of Lambda by rows; empty if Lambda = 0"),
+    Column("instanton_amplitude", "float32", "1", "A of the toy potential; 0 where the term is switched off."),
+    Column("instanton_rate", "float32", "1", "a of the toy potential."),
+    Column("uplift", "float32", "1", "D of the toy potential."),
+    Column("uplift_power", "float32", "1", "p of the toy potential."),
+    Column("quartic", "float32", "1", "gamma of the toy potential."),
+    Column("softening", "float32", "1", "delta of the toy potential."),
+    Column("shift", "float32", "1", "mu of the toy potential."),
+    Column("tilt", "list<float32>", "1", "b of the toy potential; one entry a field."),
+    Column("mass", "list<float32>", "1", "m of the toy potential; one entry a field."),
+    Column("mixing", "list<float32>", "1", "lower triangle of Lambda by rows; empty if Lambda = 0."),
 )
 
 
