@@ -38,6 +38,7 @@ def test_the_default_configuration_is_valid():
         (changed(datasets={"kss": {"source": "generate"}}), ["'datasets.kss'", "ks, cicy3, fth6d"]),
         (changed(datasets={"ks": None}), ["every dataset"]),
         (changed(datasets={"ks": {"source": "/no/such/folder"}}), ["datasets.ks.source", "/no/such/folder"]),
+        (changed(datasets={"cicy3": {"source": "generate"}}), ["datasets.cicy3.source", "published list"]),
         (changed(resources={}), ["lacks build_geometries"]),
     ],
 )
@@ -49,7 +50,7 @@ def test_bad_values_are_named(config, expected):
 
 
 def test_values_from_a_command_line_are_typed():
-    config = checked(changed(n_limit="null", datasets={"ks": "null", "cicy3": {"source": "generate"}}))
+    config = checked(changed(n_limit="null", datasets={"ks": "null", "fth6d": {"source": "generate"}}))
     assert config["n_limit"] is None and config["datasets"]["ks"] is None
     assert checked(changed(n_limit=10**9))["n_limit"] == 10**9
 
