@@ -216,6 +216,9 @@ def test_damaged_lists_are_refused(lists, tmp_path):
         (text.replace(b"4 0 0 0 2 1 1", b"4 0 0 0 2 1 2", 1), "line 2"),
         (text[: len(text) // 2 + 9], "line 4"),
         (text.replace(b"\n", b" x\n", 1), "line 1"),
+        (text.replace(b"3 0 0 0 1 1 1", b"3 1 1 1 0 0 0", 1), "coordinate without a weight"),
+        (text.replace(b"4 0 0 0 2 1 1", b"1000000000003 0 0 0 1000000000000 2 1", 1), "largest degree"),
+        (text.replace(b"4 0 0 0 2 1 1", b"9" * 30 + b" 0 0 0 2 1 1", 1), "largest degree"),
         (b"\n".join(text.split(b"\n")[1:]), "holds 5"),
         (b"", "empty"),
         (b"\x1f\x8b" + text, "gzip"),
@@ -223,8 +226,12 @@ def test_damaged_lists_are_refused(lists, tmp_path):
     ]:
         (tmp_path / "w33.ip").write_bytes(damaged)
         with pytest.raises(InputError) as error:
-            weight_systems._read_kind(tmp_path, 4)
+            weight_systems._read_kind(tmp_path / "w33.ip", 4)
         assert "w33.ip" in str(error.value) and expected in str(error.value)
+    first, second, *others = text.splitlines()
+    (tmp_path / "w33.ip").write_bytes(b"\n".join([second, first, *others]))  # each line by itself is right
+    with pytest.raises(InputError, match="other than the published ones"):
+        weight_systems.read(tmp_path)
     (tmp_path / "w33.ip").unlink()
     with pytest.raises(InputError, match="holds neither w33.ip"):
         weight_systems.read(tmp_path)

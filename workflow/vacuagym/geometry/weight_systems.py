@@ -29,6 +29,7 @@ KINDS = ("w5", "w44", "w34", "w333", "w33")
 KIND_COUNTS = (184_026, 16_040, 1_122, 36, 6)
 _BLOCKS = (1, 2, 2, 3, 2)
 _COORDINATES = (5, 6, 6, 7, 6)
+MAX_DEGREE = 3486  # of a system with the IP property: 41 + 42 + 498 + 1162 + 1743
 
 GEOMETRY_COLUMNS = (
     Column("kind", "int8", "1", "0: one system of five weights; 1 to 4: combined systems 4+4, 3+4, 3+3+3, 3+3."),
@@ -354,18 +355,21 @@ def read(source: Path) -> dict[str, np.ndarray | Ragged]:
     ------
     InputError : a file is missing or damaged, or a line is no weight system; names file and line.
     """
-    table = _table([_read_kind(source, kind) for kind in range(len(KINDS))])
+    paths = [_path_of(source, kind) for kind in KINDS]
+    table = _table([_read_kind(path, kind) for kind, path in enumerate(paths)])
     if content_sha256(table) != CONTENT_SHA256:
         raise InputError(source, "holds weight systems other than the published ones; download the lists again")
     return table
 
 
-def _read_kind(folder: Path, kind: int) -> np.ndarray:
-    names = [f"{KINDS[kind]}.ip", f"{KINDS[kind]}.ip.gz"]
-    paths = [folder / name for name in names if (folder / name).is_file()]
-    if not paths:
-        raise InputError(folder, f"holds neither {names[0]} nor {names[1]}; download the Kreuzer-Skarke weight systems")
-    path = paths[0]
+def _path_of(folder: Path, kind: str) -> Path:
+    for path in (folder / f"{kind}.ip", folder / f"{kind}.ip.gz"):
+        if path.is_file():
+            return path
+    raise InputError(folder, f"holds neither {kind}.ip nor {kind}.ip.gz; download the Kreuzer-Skarke weight systems")
+
+
+def _read_kind(path: Path, kind: int) -> np.ndarray:
     rows, previous = array("q"), ()
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         try:
@@ -391,14 +395,18 @@ def _why_no_system(numbers: list[int], kind: int) -> str | None:
     width = _COORDINATES[kind] + 1
     if len(numbers) != _BLOCKS[kind] * width:
         return f"has {len(numbers)} numbers, expected {_BLOCKS[kind] * width}"
+    if not all(0 <= number <= MAX_DEGREE for number in numbers):
+        return f"has a number outside 0 to {MAX_DEGREE}, the largest degree there is"
     blocks = np.array(numbers, dtype=np.int64).reshape(-1, width)
     degrees, weights = blocks[:, 0], blocks[:, 1:]
-    if (weights < 0).any() or (degrees <= 0).any():
-        return "has a negative weight or degree"
+    if (degrees == 0).any():
+        return "has a degree of zero"
     if (weights.sum(axis=1) != degrees).any():
         return f"has the degrees {degrees.tolist()}, its weights sum to {weights.sum(axis=1).tolist()}"
     if kind == 0 and ((weights[0, 1:] < weights[0, :-1]).any() or weights[0, 0] == 0):
         return "has weights that are not positive and ascending"
+    if not weights.any(axis=0).all():  # such a coordinate is not bounded by any equation
+        return "has a coordinate without a weight in any of its systems"
     if not has_interior_point(np.ascontiguousarray(weights), np.ascontiguousarray(degrees)):
         return "lacks the interior-point property"
     return None
