@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from vacuagym import engine, models
+from vacuagym.engine.labels import Solver
+from vacuagym.engine.search import CONVERGED
 from vacuagym.tables.columns import Ragged, n_rows, take
 
 N_DRAWS, N_STARTS = 3, 3
@@ -141,6 +143,37 @@ def test_a_geometry_without_moduli_fails_with_its_reason_and_spoils_no_other(bat
     assert poisoned["stability"][3:6].tolist() == ["failed"] * 3
     assert all(reason for reason in poisoned["failure_reason"][3:6])
     same(take(poisoned, np.arange(3)), take(batch, np.arange(3)))
+
+
+def test_no_runaway_row_has_a_minimum_where_newton_leads_from_the_symmetric_point(batch):
+    """Checked from the published couplings with numpy's spectrum; the descents alone would miss these minima."""
+    model, _ = models.resolve("toy_eft")
+    without_minimum = np.flatnonzero(~batch["minimization_success"])
+    kept = without_minimum[batch["stability"][without_minimum] == "metastable"]
+    assert len(kept) > 20  # rows whose only minimum is the reference's
+    for i in kept[:40]:
+        row = take(batch, np.array([i]))
+        c, n = couplings_of(row), int(row["n_fields"][0])
+        assert row["certified"][0] and row["n_pos"][0] == n
+        gradient, hessian = derivatives(model, c, row["critical_point"].values)
+        assert np.linalg.norm(gradient) < 1e-6 and np.linalg.eigvalsh(hessian)[0] > 0
+    for i in np.flatnonzero(batch["stability"] == "runaway"):
+        row = take(batch, np.array([i]))
+        c, n = couplings_of(row), int(row["n_fields"][0])
+        solver = Solver(model, n)
+        point, _, outcome, _ = solver.search(c[None], np.zeros(1, np.int64), np.zeros((1, n)), descend=False)
+        if outcome[0] == CONVERGED:
+            _, hessian = derivatives(model, c, point[0])
+            assert np.linalg.eigvalsh(hessian)[0] < 0, i
+
+
+def derivatives(model, c, x):
+    n = len(x)
+    state = np.concatenate([x, np.zeros(n)])
+    gradient, hessian = np.zeros(n), np.zeros((n, n))
+    model.reset(n, c, state)
+    model.derivatives(n, c, state, gradient, hessian, np.zeros(2 * n))
+    return gradient, np.tril(hessian) + np.tril(hessian, -1).T
 
 
 def test_stability_of_geometries(batch):

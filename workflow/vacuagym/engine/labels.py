@@ -18,8 +18,8 @@ CLASSES = {
     "without bound, or the model's vacuum at infinity is lower",
     "saddle": "the row's point is certified to have both negative and positive Hessian eigenvalues",
     "unstable": "the row's point is certified to have negative Hessian eigenvalues only",
-    "runaway": "no descent ended in a minimum, and at least one reached a point from which V is proved to fall without "
-    "bound or towards infinity",
+    "runaway": "no descent ended in a minimum, at least one reached a point from which V is proved to fall without bound "
+    "or towards infinity, and the row's point is not certified as a minimum",
     "marginal": "the row's point was found, but it or the signs of its Hessian eigenvalues are not proved",
     "failed": "the input is bad or no search ended; failure_reason says which",
 }
@@ -263,9 +263,9 @@ def solve_block(model, solver, couplings, starts) -> dict:
     value, n_neg = report[:, certificates.VALUE], report[:, certificates.N_NEGATIVE]
 
     escaped = (outcomes == ESCAPED).any(axis=1)
-    runaway = ~minimum_found & escaped
-    failed = ~minimum_found & ~escaped
-    is_minimum = certified & (n_neg == 0) & ~runaway & ~failed
+    is_minimum = certified & (n_neg == 0)
+    runaway = ~minimum_found & escaped & ~is_minimum
+    failed = ~minimum_found & ~escaped & ~is_minimum
     n_distinct, lowest, escape = (np.empty(rows, dtype=np.int64) for _ in range(3))
     _compare_minima(ends, values, outcomes, points, is_minimum, SAME_POINT, n_distinct, lowest, escape)
     lowest_value = np.where(lowest >= 0, values[problem, lowest], np.inf)
