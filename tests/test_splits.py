@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from vacuagym.geometry import COUNTS
 from vacuagym.run_order import limited, run_order, shard_ranges
-from vacuagym.splits import SPLITS, parts
+from vacuagym.splits import SPLITS, parts, splits_of
 
 
 @pytest.mark.parametrize("dataset", COUNTS)
@@ -63,3 +63,9 @@ def test_shares_of_the_parts():
 def test_unknown_split_is_refused():
     with pytest.raises(ValueError, match="known: iid"):
         parts("idd", "ks", {"geometry_id": np.arange(1), "duplicate_group": np.arange(1)})
+
+
+def test_only_datasets_of_the_run_are_held_out():
+    assert splits_of(list(COUNTS)) == SPLITS
+    assert splits_of(["ks", "fth6d"]) == ("iid", "ood_dataset_ks", "ood_dataset_fth6d")
+    assert splits_of(["ks"]) == ("iid",)

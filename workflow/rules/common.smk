@@ -5,7 +5,7 @@ from vacuagym.errors import InputError
 from vacuagym.geometry import COUNTS
 from vacuagym.provenance import source_hash
 from vacuagym.run_order import limited, shard_ranges
-from vacuagym.splits import SPLITS
+from vacuagym.splits import SPLITS, splits_of
 
 try:
     config.update(checked(config))

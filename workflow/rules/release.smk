@@ -26,7 +26,7 @@ rule build_manifest:
         shards_of("features"),
         shards_of("labels"),
         shards_of("stability"),
-        expand("results/splits/{split}.parquet", split=SPLITS),
+        expand("results/splits/{split}.parquet", split=splits_of(DATASETS)),
     output:
         "results/manifest.json",
     log:

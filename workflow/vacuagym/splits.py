@@ -4,6 +4,8 @@ A part depends on a geometry's own columns alone, so it never changes when a run
 group always share a part.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vacuagym.tables.columns import Column, Columns
@@ -20,6 +22,11 @@ IID_SHARES = (0.70, 0.15, 0.15)
 OOD_SHARES = (0.85, 0.15, 0.0)  # of what is not held out
 
 SPLITS = ("iid", "ood_dataset_ks", "ood_dataset_cicy3", "ood_dataset_fth6d")
+
+
+def splits_of(datasets: Sequence[str]) -> tuple[str, ...]:
+    """The splits of a run with these datasets: a dataset can only be held out if it is there and others are too."""
+    return ("iid", *(f"ood_dataset_{dataset}" for dataset in datasets if len(datasets) > 1))
 
 
 def parts(split: str, dataset: str, features: Columns) -> np.ndarray:
