@@ -1,4 +1,32 @@
-"""What a label model is: a module that says what to minimise. The engine knows nothing else about it."""
+"""What a label model is: a module that says what to minimise. The engine knows nothing else about it.
+
+A model module defines
+
+=====================  ================================================================================================
+NAME, READS            its name; the feature columns it reads
+PARAMETERS             dict of `Parameter`: what the configuration may set; `pack` turns values into the array below
+REGIMES, COUPLINGS     names of the regimes a row may be drawn in; `Column` entries of the published couplings
+VALUE_AT_INFINITY      V of the vacuum at infinity; math.inf if V has none
+n_fields               (features, parameters) -> int32 (rows,): number n of variables; 0 where the features are bad
+n_couplings, n_state,  (n) -> int: lengths of the arrays of couplings c, of a state (its first n entries are the fields
+n_work, n_uniforms     x, the rest belongs to the model), of the workspace of `derivatives`, of the uniforms of `draw`
+coupling_columns       (n, couplings (rows, n_couplings)) -> dict of the columns COUPLINGS
+=====================  ================================================================================================
+
+and, as formulas that compile (``register_jitable``; see `vacuagym.engine.elementary` for the functions they may call),
+
+=====================  ================================================================================================
+draw                   (n, parameters, uniforms, c) -> number of the regime; fills c from uniform draws
+start                  (n, parameters, c, number, uniforms, x): fills a start; number 0 is the reference start
+derivatives            (n, c, state, gradient, hessian, work) -> V; fills the gradient (n,) and the lower triangle of
+                       the Hessian (n, n)
+third_derivative       (n, c, state, radius) -> bound of |D^3 V| on the ball of that radius around x
+rounding               (n, c, state, work) -> bounds of the rounding errors of the gradient and the Hessian
+reset, extend          set the rest of a state, given x; fill its part of a step, given that of x
+escapes                (n, c, state, gradient, work) -> whether V is proved to fall without bound, or to its value at
+                       infinity, from x
+=====================  ================================================================================================
+"""
 
 from typing import Any, NamedTuple
 

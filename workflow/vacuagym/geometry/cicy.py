@@ -6,6 +6,7 @@ lexicographically largest one, read row by row. ``geometry_id`` is the rank by (
 """
 
 import re
+from math import gcd
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +36,20 @@ PUBLISHED_NUMBER = Column(
 
 FEATURES = (
     Column("duplicate_group", "int64", "1", "Equal for equal Hodge, gcd and Smith invariants of (d, c2)."),
-    Column("h11", "int32", "1", "Hodge number h11, by Koszul resolution and Bott-Borel-Weil.", "arXiv:1003.3235"),
-    Column("h21", "int32", "1", "Hodge number h21, by Koszul resolution and Bott-Borel-Weil.", "arXiv:1003.3235"),
+    Column(
+        "h11",
+        "int32",
+        "1",
+        "Hodge number h11, by Koszul resolution and Bott-Borel-Weil.",
+        "Hübsch, Calabi-Yau Manifolds, 1992",
+    ),
+    Column(
+        "h21",
+        "int32",
+        "1",
+        "Hodge number h21, by Koszul resolution and Bott-Borel-Weil.",
+        "Hübsch, Calabi-Yau Manifolds, 1992",
+    ),
     Column("euler_characteristic", "int32", "1", "2 (h11 - h21), also the top Chern class integrated."),
     Column("n_moduli", "int32", "1", "Number of Kähler moduli, h11."),
     Column("n_factors", "int32", "1", "Projective factors m."),
@@ -49,7 +62,7 @@ FEATURES = (
     Column("max_degree", "int32", "1", "Largest entry of the configuration matrix."),
     Column("n_nonzero_degrees", "int32", "1", "Entries of the configuration matrix that are not zero."),
     Column("max_equation_degree", "int32", "1", "Largest total degree of a polynomial."),
-    Column("gcd_d", "int32", "1", "gcd of d_rst.", "C.T.C. Wall 1966; arXiv:1308.0186"),
+    Column("gcd_d", "int32", "1", "gcd of d_rst.", "Wall, Invent. Math. 1 (1966) 355"),
     Column("gcd_d_even", "int32", "1", "gcd of d_rrs and 2 d_rst."),
     Column("gcd_d_cubic", "int32", "1", "gcd of d_rrr, 3 d_rrs and 6 d_rst."),
     Column("gcd_second_chern", "int32", "1", "gcd of c2·J_r."),
@@ -204,14 +217,6 @@ def _tangent_cohomology(q, n, h):
 
 
 @njit(cache=True, nogil=True)
-def _gcd(a, b):
-    a, b = abs(a), abs(b)
-    while b:
-        a, b = b, a % b
-    return a
-
-
-@njit(cache=True, nogil=True)
 def smith_normal_form(matrix):
     """Diagonal of the Smith normal form of an integer matrix (rows, columns) int64; the matrix is overwritten."""
     rows, columns = matrix.shape
@@ -306,15 +311,15 @@ def _topology(configuration, offsets, n_factors, second_chern, packed, packed_of
         at = packed_offsets[row]
         for r in range(m):
             second_chern[chern_offsets[row] + r] = c2[r] // 2
-            gcds[3] = _gcd(gcds[3], c2[r] // 2)
+            gcds[3] = gcd(gcds[3], c2[r] // 2)
             for s in range(r, m):
                 for t in range(s, m):
                     x = d[r, s, t]
                     packed[at] = x
                     at += 1
-                    gcds[0] = _gcd(gcds[0], x)
-                    gcds[1] = _gcd(gcds[1], x if r == s or s == t else 2 * x)
-                    gcds[2] = _gcd(gcds[2], x if r == s == t else (3 * x if r == s or s == t else 6 * x))
+                    gcds[0] = gcd(gcds[0], x)
+                    gcds[1] = gcd(gcds[1], x if r == s or s == t else 2 * x)
+                    gcds[2] = gcd(gcds[2], x if r == s == t else (3 * x if r == s or s == t else 6 * x))
         blocks = _components(q)
         if blocks == 1:
             _tangent_cohomology(q, n, h)

@@ -5,6 +5,8 @@ lattice of integer solutions of W x = 0 and N its dual. Facets come from the dou
 from Batyrev's formulas (alg-geom/9310003), counted point by point.
 """
 
+from math import gcd
+
 import numpy as np
 from numba import njit
 
@@ -29,14 +31,6 @@ QUANTITIES = (
     "n_facet_interior_points_n",
     "transverse",
 )
-
-
-@njit(cache=True, nogil=True)
-def _gcd(a, b):
-    a, b = abs(a), abs(b)
-    while b:
-        a, b = b, a % b
-    return a
 
 
 @njit(cache=True, nogil=True)
@@ -250,7 +244,7 @@ def facets(points, count, normals, incidence):
 def _make_primitive(vector):
     g = np.int64(0)
     for x in vector:
-        g = _gcd(g, x)
+        g = gcd(g, x)
     if g > 1:
         for i in range(len(vector)):
             vector[i] //= g
@@ -310,7 +304,7 @@ def _correction(points, count, normals, incidence, n_facets):
         elif on == 2:
             g = np.int64(0)
             for c in range(1, DIM + 1):
-                g = _gcd(g, normals[first, c] - normals[second, c])
+                g = gcd(g, normals[first, c] - normals[second, c])
             correction += g - 1
     return inner, correction
 
@@ -449,7 +443,7 @@ def _divisibility(points, count, incidence, n_facets):
                 if row[c] != 0:
                     for i in range(c, DIM + 1):
                         row[i], rows[c, i] = rows[c, i], row[i]
-        rest = _gcd(rest, row[DIM])
+        rest = gcd(rest, row[DIM])
         if rest == 1:
             break
     return rest

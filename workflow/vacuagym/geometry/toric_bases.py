@@ -62,9 +62,7 @@ def _curve_column(value: int) -> str:
 
 FEATURES = (
     Column("duplicate_group", "int64", "1", "Equal for bases with the same multiset of self-intersections."),
-    Column(
-        "h11", "int32", "1", "Hodge number of the generic elliptic threefold: rank + T + 2.", "arXiv:1204.0283 (2.8)"
-    ),
+    Column("h11", "int32", "1", "Hodge number of the generic elliptic threefold: rank + T + 2.", "arXiv:1204.0283"),
     Column(
         "h21", "int32", "1", "Hodge number of the generic elliptic threefold: neutral hypers - 1.", "arXiv:1204.0283"
     ),
@@ -92,7 +90,7 @@ FEATURES = (
 
 
 def generate() -> dict[str, Ragged]:
-    """All bases from first principles: blow-ups of P2 and F_0 … F_12, each followed by closure (arXiv:1204.0283, 4).
+    """All bases from first principles: blow-ups of P2 and F_0 … F_12, each followed by closure (arXiv:1204.0283).
 
     Returns
     -------

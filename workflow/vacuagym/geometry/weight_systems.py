@@ -129,7 +129,7 @@ _SLOTS = 1 << 20
 
 @njit(cache=True, nogil=True)
 def _candidates(n):
-    """Skarke's recursion (alg-geom/9603007, section 3): weight systems among which are all with the IP property.
+    """Skarke's recursion (alg-geom/9603007): weight systems among which are all with the IP property.
 
     The q = w / d with q·a = 1 for a growing set of points a, the first one (1, …, 1), form a polytope. Let q' be a point
     in its interior. If q is not q' itself, then some point a of its hull has a·q' < 1, or else (1, …, 1) would not be
