@@ -6,7 +6,7 @@ import pytest
 
 from vacuagym import engine, models
 from vacuagym.engine.labels import Solver
-from vacuagym.engine.search import CONVERGED
+from vacuagym.engine.search import CONVERGED, NEWTON
 from vacuagym.tables.columns import Ragged, n_rows, take
 
 N_DRAWS, N_STARTS = 3, 3
@@ -161,7 +161,7 @@ def test_no_runaway_row_has_a_minimum_where_newton_leads_from_the_symmetric_poin
         row = take(batch, np.array([i]))
         c, n = couplings_of(row), int(row["n_fields"][0])
         solver = Solver(model, n)
-        point, _, outcome, _ = solver.search(c[None], np.zeros(1, np.int64), np.zeros((1, n)), descend=False)
+        point, _, outcome, _ = solver.search(NEWTON, c[None], np.zeros(1, np.int64), np.zeros((1, n)))
         if outcome[0] == CONVERGED:
             _, hessian = derivatives(model, c, point[0])
             assert np.linalg.eigvalsh(hessian)[0] < 0, i

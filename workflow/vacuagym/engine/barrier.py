@@ -9,42 +9,18 @@ from vacuagym.engine import certify as certificates
 from vacuagym.engine.elementary import absolute, sqrt, where
 from vacuagym.engine.lanes import LANES, lane_view
 from vacuagym.engine.linalg import factor, solve
-from vacuagym.engine.search import CONVERGED
+from vacuagym.engine.search import CLIMB, CONVERGED, DESCEND
 
 SAME_POINT = 1e-6  # two points are one if no component differs by more, in units of 1 + max |x_i|
 NUDGE = 1e-3  # how far beside the saddle the descent that confirms a connection starts, in the same units
+OFFSET = 0.2  # how far beside the minimum the climb starts, in the same units
 CAREFUL = 0.1  # longest step of that descent, in the same units
 
 
 @functools.cache
-def compile_barrier(model):
-    """The compiled `highest_between` and `unstable_directions` of a model (see there)."""
+def compile_directions(model):
+    """The compiled `unstable_directions` of a model (see there)."""
     derivatives, reset = model.derivatives, model.reset
-
-    @njit(cache=True)
-    def highest_between(n, couplings, problem, origins, targets, work, tops):
-        """Fill tops (m, n) with the highest of LANES points on each segment from origins to targets (m, n).
-
-        The points are at the fractions (k / (LANES + 1))^2, denser near the origin, where a cusp's barrier is.
-        """
-        state_s, gradient_s, _, hessian_s, _, _, scratch_s, c_s, report_s = work
-        state, gradient, hessian = lane_view(state_s), lane_view(gradient_s), lane_view(hessian_s)
-        scratch, c, out = lane_view(scratch_s), lane_view(c_s), lane_view(report_s)
-        for row in range(len(problem)):
-            for lane in range(LANES):
-                fraction = ((lane + 1.0) / (LANES + 1.0)) ** 2
-                for k in range(c_s.shape[0]):
-                    c_s[k, lane] = couplings[problem[row], k]
-                for i in range(n):
-                    state_s[i, lane] = origins[row, i] + fraction * (targets[row, i] - origins[row, i])
-            reset(n, c, state)
-            out[0] = derivatives(n, c, state, gradient, hessian, scratch)
-            best = 0
-            for lane in range(1, LANES):
-                if report_s[0, lane] > report_s[0, best]:
-                    best = lane
-            for i in range(n):
-                tops[row, i] = state_s[i, best]
 
     @njit(cache=True)
     def unstable_directions(n, couplings, problem, saddles, eigenvalues, targets, work, directions):
@@ -87,14 +63,25 @@ def compile_barrier(model):
                 for i in range(n):
                     directions[first + lane, i] = vectors_s[2, i, lane]
 
-    return highest_between, unstable_directions
+    return unstable_directions
+
+
+@njit(cache=True)
+def _unit_vectors(vectors):
+    """Divide each row by its Euclidean norm; summed in order, which numpy's sum is not."""
+    for row in vectors:
+        squared = 0.0
+        for x in row:
+            squared += x * x
+        row /= np.sqrt(squared)
+    return vectors
 
 
 def barrier_heights(solver, n, couplings, problem, minima, values, targets):
     """Height of the barrier of each minimum towards its target.
 
-    From the highest point on the segment Newton's method goes to a critical point; it counts if it is certified as a
-    saddle of index 1, lies above the minimum, and the descent from it along its unstable direction ends in the minimum.
+    A climb starts beside the minimum, guided towards the target. Its end counts if it is certified as a saddle of index 1,
+    lies above the minimum, and the descent from it along its unstable direction ends in the minimum.
 
     Parameters
     ----------
@@ -108,9 +95,9 @@ def barrier_heights(solver, n, couplings, problem, minima, values, targets):
     heights, turns = np.full(len(problem), np.nan), np.zeros(len(problem), dtype=np.int64)
     if len(problem) == 0:
         return heights, turns
-    tops = np.empty_like(minima)
-    solver.highest_between(n, couplings, problem, minima, targets, solver.certificate_work, tops)
-    saddles, _, outcomes, used = solver.search(couplings, problem, tops, descend=False)
+    guides = _unit_vectors(targets - minima)
+    beside = minima + OFFSET * _extent(minima) * guides
+    saddles, _, outcomes, used = solver.search(CLIMB, couplings, problem, beside, guides)
     turns += used
     row = np.flatnonzero(outcomes == CONVERGED)
     saddles, report = solver.certify(couplings, problem[row], saddles[row])
@@ -130,8 +117,8 @@ def barrier_heights(solver, n, couplings, problem, minima, values, targets):
         solver.certificate_work,
         directions,
     )
-    beside = saddles + NUDGE * (1.0 + np.abs(saddles).max(axis=1, keepdims=True)) * directions
-    ends, _, outcomes, used = solver.search(couplings, problem[row], beside, descend=True, reach=CAREFUL)
+    beside = saddles + NUDGE * _extent(saddles) * directions
+    ends, _, outcomes, used = solver.search(DESCEND, couplings, problem[row], beside, reach=CAREFUL)
     turns[row] += used
     connected = (outcomes == CONVERGED) & same_point(ends, minima[row])
     heights[row[connected]] = (report[:, certificates.VALUE] - values[row])[connected]
@@ -140,4 +127,8 @@ def barrier_heights(solver, n, couplings, problem, minima, values, targets):
 
 def same_point(a, b):
     """Whether points (m, n) are the same, row by row."""
-    return np.abs(a - b).max(axis=1) <= SAME_POINT * (1.0 + np.abs(b).max(axis=1))
+    return np.abs(a - b).max(axis=1) <= SAME_POINT * _extent(b)[:, 0]
+
+
+def _extent(points):
+    return 1.0 + np.abs(points).max(axis=1, keepdims=True)

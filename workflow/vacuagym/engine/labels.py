@@ -6,10 +6,10 @@ import numpy as np
 from numba import njit
 
 from vacuagym.engine import certify as certificates
-from vacuagym.engine.barrier import SAME_POINT, barrier_heights, compile_barrier
+from vacuagym.engine.barrier import SAME_POINT, barrier_heights, compile_directions
 from vacuagym.engine.certify import N_REPORT, certificate_workspace, compile_certify
 from vacuagym.engine.draws import draw_key, fill_uniform
-from vacuagym.engine.search import CONVERGED, ESCAPED, compile_search, workspace
+from vacuagym.engine.search import CLIMB, CONVERGED, DESCEND, ESCAPED, NEWTON, compile_search, workspace
 from vacuagym.tables.columns import Column, Ragged, take
 
 CLASSES = {
@@ -24,14 +24,14 @@ CLASSES = {
     "failed": "the input is bad or no search ended; failure_reason says which",
 }
 
-BLOCK_ROWS = 1024  # rows in work at a time: bounds memory, changes no result
-MAX_NEWTON, MAX_DESCENT = 20, 1000  # evaluations of V after which a search is given up
-NEWTON_REACH, DESCENT_REACH = 2.0, 0.5  # longest step, in units of 1 + max |x_i|
+BLOCK_ROWS = 4096  # rows in work at a time: bounds memory, changes no result
+MAX_TURNS = {DESCEND: 1000, NEWTON: 15, CLIMB: 25}  # evaluations of V after which a search is given up
+REACH = {DESCEND: 0.5, NEWTON: 2.0, CLIMB: 0.1}  # longest step, in units of 1 + max |x_i|
 LOWER = 1e-9  # V is lower if it is by more than this, in units of 1 + |V|
 
 BAD_SIZE = "the model finds no positive number of fields in the features"
 NOT_FINITE = "the potential is not finite at the starts"
-NO_END = f"no descent ended within {MAX_DESCENT} evaluations"
+NO_END = f"no descent ended within {MAX_TURNS[DESCEND]} evaluations"
 
 
 def label_columns(model) -> tuple[Column, ...]:
@@ -41,7 +41,7 @@ def label_columns(model) -> tuple[Column, ...]:
         Column("dataset", "string", "1", "Family of the geometry: ks, cicy3 or fth6d."),
         Column("geometry_id", "int64", "1", "Number of the geometry within its dataset."),
         Column("sample", "int32", "1", "Number of the draw of couplings, from 0."),
-        Column("n_moduli", "int32", "1", "Number of Kähler moduli of the geometry."),
+        Column("n_moduli", "int32", "1", "Number of Kähler moduli of the geometry; 0 if it is not known."),
         Column("n_fields", "int32", "1", "Number of fields of the potential; 0 if the input is bad."),
         Column("stability", "string", "1", f"Class of the row. {classes}."),
         Column("minimization_success", "bool", "1", "Whether at least one descent ended in a minimum."),
@@ -59,7 +59,7 @@ def label_columns(model) -> tuple[Column, ...]:
             "list<float64>",
             "field",
             "The row's point: the critical point that Newton's method reaches from the model's reference start, or, if it "
-            f"does not converge in {MAX_NEWTON} evaluations, the end of the first descent that found a minimum; empty "
+            f"does not converge in {MAX_TURNS[NEWTON]} evaluations, the end of the first descent that found a minimum; empty "
             "where there is none.",
         ),
         Column("grad_norm", "float64", "V/field", "Euclidean norm of the computed gradient there."),
@@ -72,7 +72,7 @@ def label_columns(model) -> tuple[Column, ...]:
             "barrier",
             "float64",
             "V",
-            "Height above the row's minimum of the certified index-1 saddle that connects it towards the lowest other "
+            "Height above a metastable row's minimum of the certified index-1 saddle that connects it towards the lowest "
             "minimum found, or else towards a descent that falls without bound; NaN where none was found.",
         ),
         Column("n_starts", "int32", "1", "Number of descents, each from its own random start."),
@@ -168,19 +168,20 @@ class Solver:
     def __init__(self, model, n: int):
         self.n = n
         self._search, self._certify = compile_search(model), compile_certify(model)
-        self.highest_between, self.unstable_directions = compile_barrier(model)
+        self.unstable_directions = compile_directions(model)
         self.search_work, self.certificate_work = workspace(model, n), certificate_workspace(model, n)
 
-    def search(self, couplings, problem, starts, descend, reach=None):
+    def search(self, mode, couplings, problem, starts, guides=None, reach=None):
         """Ends (m, n), values, outcomes and evaluations (m,) of the searches from starts (m, n)."""
         ends, values = np.empty_like(starts), np.empty(len(starts))
         outcomes, turns = np.empty(len(starts), dtype=np.int8), np.empty(len(starts), dtype=np.int32)
-        limit, usual_reach = (MAX_DESCENT, DESCENT_REACH) if descend else (MAX_NEWTON, NEWTON_REACH)
-        reach = usual_reach if reach is None else reach
+        guides = np.empty((0, self.n)) if guides is None else guides
+        reach = REACH[mode] if reach is None else reach
+        output = ends, values, outcomes, turns
         self._search(
-            self.n, couplings, problem, starts, descend, reach, limit, self.search_work, ends, values, outcomes, turns
+            self.n, couplings, problem, starts, guides, mode, reach, MAX_TURNS[mode], self.search_work, *output
         )
-        return ends, values, outcomes, turns
+        return output
 
     def certify(self, couplings, problem, points):
         """Polished points (m, n) and their report (m, N_REPORT), see `vacuagym.engine.certify`."""
@@ -207,6 +208,7 @@ def label(model, parameters, seed, dataset, features, n_draws, n_starts) -> dict
     packed, key = model.pack(parameters), draw_key(seed, dataset)
     geometry = np.repeat(np.asarray(features["geometry_id"], dtype=np.int64), n_draws)
     sample = np.tile(np.arange(n_draws, dtype=np.int32), len(features["geometry_id"]))
+    n_moduli = np.asarray(features["n_moduli"])
     n_fields = np.repeat(model.n_fields(features, parameters), n_draws)
     parts, order = [], []
     for n in np.unique(n_fields).tolist():
@@ -225,7 +227,7 @@ def label(model, parameters, seed, dataset, features, n_draws, n_starts) -> dict
         "dataset": np.full(len(geometry), dataset),
         "geometry_id": geometry,
         "sample": sample,
-        "n_moduli": np.repeat(np.nan_to_num(features["n_moduli"]), n_draws).astype(np.int32),
+        "n_moduli": np.repeat(np.where(n_moduli == n_moduli, n_moduli, 0), n_draws).astype(np.int32),
         "n_fields": n_fields,
         "n_starts": np.full(len(geometry), n_starts, dtype=np.int32),
         **found,
@@ -246,14 +248,14 @@ def solve_block(model, solver, couplings, starts) -> dict:
     n, rows, n_starts = solver.n, len(couplings), starts.shape[1] - 1
     problem = np.arange(rows)
     ends, values, outcomes, used = solver.search(
-        couplings, np.repeat(problem, n_starts), starts[:, 1:].reshape(-1, n), descend=True
+        DESCEND, couplings, np.repeat(problem, n_starts), starts[:, 1:].reshape(-1, n)
     )
     ends, values, outcomes = ends.reshape(rows, n_starts, n), values.reshape(rows, n_starts), outcomes.reshape(rows, -1)
     turns = used.reshape(rows, n_starts).sum(axis=1, dtype=np.int64)
     minimum_found = (outcomes == CONVERGED).any(axis=1)
 
     # the row's point: where Newton's method leads from the reference, else the first minimum
-    points, _, newton, used = solver.search(couplings, problem, np.ascontiguousarray(starts[:, 0]), descend=False)
+    points, _, newton, used = solver.search(NEWTON, couplings, problem, np.ascontiguousarray(starts[:, 0]))
     turns += used
     first_minimum = np.argmax(outcomes == CONVERGED, axis=1)
     points = np.where((newton == CONVERGED)[:, None], points, ends[problem, first_minimum])
@@ -269,15 +271,17 @@ def solve_block(model, solver, couplings, starts) -> dict:
     n_distinct, lowest, escape = (np.empty(rows, dtype=np.int64) for _ in range(3))
     _compare_minima(ends, values, outcomes, points, is_minimum, SAME_POINT, n_distinct, lowest, escape)
     lowest_value = np.where(lowest >= 0, values[problem, lowest], np.inf)
-    lower = np.minimum(lowest_value, model.VALUE_AT_INFINITY) < value - LOWER * (1.0 + np.abs(value))
+    threshold = value - LOWER * (1.0 + np.abs(value))
+    lower_found = lowest_value < threshold
+    lower = lower_found | escaped | (model.VALUE_AT_INFINITY < threshold)
     stability = np.select(
-        [failed, runaway, ~certified, is_minimum & (lower | escaped), is_minimum, n_neg == n],
+        [failed, runaway, ~certified, is_minimum & lower, is_minimum, n_neg == n],
         ["failed", "runaway", "marginal", "metastable", "stable", "unstable"],
         "saddle",
     )
 
     barrier = np.full(rows, np.nan)
-    target = np.where(lowest >= 0, lowest, escape)
+    target = np.where(lower_found, lowest, escape)
     bounded = np.flatnonzero(is_minimum & (target >= 0))
     barrier[bounded], used = barrier_heights(
         solver, n, couplings, bounded, points[bounded], value[bounded], ends[bounded, target[bounded]]

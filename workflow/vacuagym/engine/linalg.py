@@ -9,11 +9,13 @@ from vacuagym.engine.elementary import absolute, maximum, sqrt, where
 def factor(n, matrix, work, floor, positive):
     """Replace a symmetric matrix (n, n) by its factors L (unit lower triangular) and D (diagonal): L D L^T.
 
-    With ``positive``, each pivot is replaced by its absolute value, which makes L D L^T positive definite where the
-    matrix is not (a modified Cholesky factorisation, Gill, Murray and Wright 1981, section 4.4.2.2). Pivots smaller than
-    ``floor`` in absolute value become ``floor``. ``work`` (2, n) is workspace.
+    With ``positive``, each pivot is replaced by its absolute value before it is used, so that L D L^T is positive
+    definite, and differs from the matrix by a diagonal where the matrix is not (a modified Cholesky factorisation, Gill,
+    Murray and Wright 1981, section 4.4.2.2). Pivots smaller than ``floor`` in absolute value become ``floor``. ``work``
+    (2, n) is workspace.
 
-    Returns (number of negative pivots, number of pivots below the floor), before replacement.
+    Returns (number of negative pivots, number of pivots below the floor), before replacement. The former is the number
+    of negative eigenvalues (Sylvester's law); with ``positive`` it tells no more than whether there are any.
     """
     n_negative, n_tiny = 0.0, 0.0
     # two columns leave together: half the traffic of one by one, the same operations in the same order
@@ -66,6 +68,31 @@ def solve(n, factors, x):
         xk = x[k]
         for i in range(k):
             x[i] = x[i] - factors[k, i] * xk
+
+
+@register_jitable
+def multiply(n, matrix, x, product):
+    """Fill ``product`` (n,) with the symmetric matrix (n, n) times x (n,)."""
+    for i in range(n):
+        product[i] = matrix[i, i] * x[i]
+    for i in range(n):
+        xi, total = x[i], product[i]
+        for j in range(i):
+            total += matrix[i, j] * x[j]
+            product[j] = product[j] + matrix[i, j] * xi
+        product[i] = total
+
+
+@register_jitable
+def quadratic_form(n, factors, x):
+    """x^T L D L^T x for x (n,)."""
+    total = 0.0
+    for j in range(n):
+        entry = x[j]
+        for i in range(j + 1, n):
+            entry += factors[i, j] * x[i]
+        total += factors[j, j] * entry * entry
+    return total
 
 
 @register_jitable
@@ -135,12 +162,14 @@ def count_below(n, diagonal, squares, x, scale):
     """Number of eigenvalues of a tridiagonal matrix below x: sign changes in the sequence of the characteristic
     polynomials of its leading parts (Golub and Van Loan, section 8.4.1), of the matrix times ``scale``.
 
-    With |matrix| scale <= 1 the sequence stays within 3^n: no overflow for n up to 600.
+    With |matrix| scale <= 1 the sequence stays within 3^n: no overflow for n up to 600. A zero is moved by the rounding
+    error of an entry, else it would hide all that follows where the matrix falls into blocks.
     """
     count = 0.0
     before, last = 0.0, 1.0
     for i in range(n):
         after = (diagonal[i] - x) * scale * last - squares[i] * (scale * scale) * before
+        after = where(after == 0.0, -2.220446049250313e-16 * last, after)
         count += where((after < 0.0) ^ (last < 0.0), 1.0, 0.0)
         before, last = last, after
     return count

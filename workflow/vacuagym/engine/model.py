@@ -19,16 +19,18 @@ and, as formulas that compile (``register_jitable``; see `vacuagym.engine.elemen
 draw                   (n, parameters, uniforms, c) -> number of the regime; fills c from uniform draws
 start                  (n, parameters, c, number, uniforms, x): fills a start; number 0 is the reference start
 derivatives            (n, c, state, gradient, hessian, work) -> V; fills the gradient (n,) and the lower triangle of
-                       the Hessian (n, n)
+                       the Hessian (n, n); V is NaN outside the model's domain
 third_derivative       (n, c, state, radius) -> bound of |D^3 V| on the ball of that radius around x
 rounding               (n, c, state, work) -> bounds of the rounding errors of the gradient and the Hessian
-reset, extend          set the rest of a state, given x; fill its part of a step, given that of x
+reset, extend          `no_reset` and `no_extend` if n_state = n; else they set and move the rest of a state
 escapes                (n, c, state, gradient, work) -> whether V is proved to fall without bound, or to its value at
-                       infinity, from x
+                       infinity, from x; `never_escapes` if it cannot
 =====================  ================================================================================================
 """
 
 from typing import Any, NamedTuple
+
+from numba.core.extending import register_jitable
 
 
 class Parameter(NamedTuple):
@@ -38,3 +40,19 @@ class Parameter(NamedTuple):
     minimum: float
     maximum: float
     meaning: str
+
+
+@register_jitable
+def no_reset(n, c, state):
+    """For models whose state is the fields alone."""
+
+
+@register_jitable
+def no_extend(n, c, state, step, work):
+    """For models whose state is the fields alone."""
+
+
+@register_jitable
+def never_escapes(n, c, state, gradient, work):
+    """For potentials bounded from below."""
+    return state[0] < state[0]

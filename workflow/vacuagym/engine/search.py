@@ -1,16 +1,31 @@
-"""Search for critical points: Newton's method on eight problems at a time, each lane taking the next problem when done."""
+"""Search for critical points: Newton's method on eight problems at a time, each lane taking the next problem when done.
+
+Three ways to use the gradient g and the Hessian H:
+
+- DESCEND: steps -M^-1 g under Armijo's rule, M a positive definite modification of H; the end is a minimum or an escape.
+- NEWTON: steps -H^-1 g of bounded length; the end is a critical point of any index, or nowhere.
+- CLIMB: up along a guide v, down elsewhere: -M^-1 g + 2 v (v.g) / (v.M v), with M = L |D| L^T for H = L D L^T. Where H has
+  negative eigenvalues, v is projected onto directions of negative curvature, (1 - M^-1 H) v / 2; where it has exactly one,
+  the step becomes -H^-1 g. The end is a saddle of index 1, or nowhere.
+"""
 
 import functools
 
 import numpy as np
 from numba import njit
+from numba.core.extending import register_jitable
 
-from vacuagym.engine.elementary import absolute, maximum, where
+from vacuagym.engine.elementary import absolute, maximum, sqrt, where
 from vacuagym.engine.lanes import LANES, any_lane, lane_storage, lane_view
-from vacuagym.engine.linalg import factor, solve
+from vacuagym.engine.linalg import factor, multiply, quadratic_form, solve
 
-# what a search ends in
-CONVERGED, ESCAPED, STALLED = 0, 1, 2
+DESCEND, NEWTON, CLIMB = 0, 1, 2
+CONVERGED, ESCAPED, STALLED = 0, 1, 2  # what a search ends in
+
+_CLOSE = 1e-7  # a step that short, in units of 1 + max |x_i|, is the last: Newton squares it
+_FLOOR = 1e-10  # pivots are kept above this, in units of the largest diagonal entry
+# rows of a search's eight numbers of each kind
+_VALUE, _SLOPE, _LENGTH, _FRESH, _END = range(5)
 
 
 @functools.cache
@@ -19,26 +34,23 @@ def compile_search(model):
     derivatives, reset, extend, escapes = model.derivatives, model.reset, model.extend, model.escapes
 
     @njit(cache=True)
-    def search(n, couplings, problem, starts, descend, reach, max_turns, work, ends, values, outcomes, turns):
+    def search(n, couplings, problem, starts, guides, mode, reach, max_turns, work, ends, values, outcomes, turns):
         """Look for a critical point of problem[i] from starts[i].
-
-        With ``descend`` each step goes down in V, by Armijo's rule, along the Newton direction of a positive definite
-        modification of the Hessian, and the end is a minimum or an escape; without, plain Newton steps of bounded length
-        lead to a critical point of any index, or nowhere.
 
         Parameters
         ----------
         couplings : float64 (problems, n_couplings). problem : int64 (searches,). starts : float64 (searches, n).
+        guides : unit vectors, float64 (searches, n), of the mode CLIMB; other modes take an empty array.
         reach : longest step, in units of 1 + max |x_i|. max_turns : evaluations of V after which a search has stalled.
         work : see `workspace`.
         ends, values, outcomes, turns : output, float64 (searches, n), float64, int8 and int32 (searches,).
         """
-        state_s, trial_s, step_s, gradient_s, hessian_s, scratch_s, pair_s, c_s, lane_s, owner, lane_turns = work
+        state_s, trial_s, step_s, vectors_s, hessian_s, scratch_s, c_s, lane_s, owner, lane_turns = work
         n_state, n_couplings = state_s.shape[0], c_s.shape[0]
-        state, trial, step, direction = lane_view(state_s), lane_view(trial_s), lane_view(step_s), lane_view(gradient_s)
-        hessian, scratch, pair = lane_view(hessian_s), lane_view(scratch_s), lane_view(pair_s)
-        c, per_lane = lane_view(c_s), lane_view(lane_s)
-        # per_lane: value, slope along the step, step length, end flags
+        state, trial, step = lane_view(state_s), lane_view(trial_s), lane_view(step_s)
+        hessian, scratch, c, per_lane = lane_view(hessian_s), lane_view(scratch_s), lane_view(c_s), lane_view(lane_s)
+        pair, vectors = lane_view(vectors_s[:2]), lane_view(vectors_s)
+        gradient, guide, turned = vectors[2], vectors[3], vectors[4]
         for lane in range(LANES):
             owner[lane] = -1
         following = 0
@@ -52,101 +64,137 @@ def compile_search(model):
                         c_s[k, lane] = couplings[problem[following], k]
                     for i in range(n):
                         state_s[i, lane] = starts[following, i]
+                        if mode == CLIMB:
+                            vectors_s[3, i, lane] = guides[following, i]
                     for i in range(n_state):
                         step_s[i, lane] = 0.0
-                    lane_s[0, lane] = np.inf
-                    lane_s[1, lane] = 0.0
-                    lane_s[2, lane] = 0.0
+                    lane_s[_VALUE, lane] = np.inf
+                    lane_s[_SLOPE, lane] = 0.0
+                    lane_s[_LENGTH, lane] = 0.0
+                    lane_s[_FRESH, lane] = 1.0
                     following += 1
-                    lane_s[3, lane] = 1.0  # the duals are to be set
                 busy += owner[lane] >= 0
             if busy == 0:
                 break
-            fresh = per_lane[3] > 0.0
+            fresh = per_lane[_FRESH] > 0.0
             if any_lane(fresh):
                 for i in range(n):
                     trial[i] = state[i]
                 reset(n, c, trial)
                 for i in range(n, n_state):
                     state[i] = where(fresh, trial[i], state[i])
-                per_lane[3] = 0.0
+                per_lane[_FRESH] = 0.0
 
-            value, slope, length = per_lane[0], per_lane[1], per_lane[2]
+            value, slope, length = per_lane[_VALUE], per_lane[_SLOPE], per_lane[_LENGTH]
             for i in range(n_state):
                 trial[i] = state[i] + length * step[i]
-            at_trial = derivatives(n, c, trial, direction, hessian, scratch)
-            finite = absolute(at_trial) < 1e300
-            if descend:
+            at_trial = derivatives(n, c, trial, gradient, hessian, scratch)
+            accepted = absolute(at_trial) < 1e300
+            if mode == DESCEND:
                 slack = 1e-14 * (1.0 + absolute(value))
-                accepted = finite & (at_trial <= value + 1e-4 * length * slope + slack)
-            else:
-                accepted = finite
-            per_lane[2] = where(accepted, 1.0, 0.5 * length)
-            escaped = value < value
-            converged = escaped
+                accepted = accepted & (at_trial <= value + 1e-4 * length * slope + slack)
+            per_lane[_LENGTH] = where(accepted, 1.0, 0.5 * length)
+            per_lane[_END] = 0.0
             if any_lane(accepted):
-                per_lane[0] = where(accepted, at_trial, value)
+                per_lane[_VALUE] = where(accepted, at_trial, value)
                 for i in range(n_state):
                     state[i] = where(accepted, trial[i], state[i])
-                if descend:
-                    escaped = accepted & escapes(n, c, trial, direction, scratch)
+                if mode == DESCEND:
+                    per_lane[_END] = where(accepted & escapes(n, c, trial, gradient, scratch), 1.0 + ESCAPED, 0.0)
                 norm = absolute(hessian[0, 0])
                 for i in range(1, n):
                     norm = maximum(absolute(hessian[i, i]), norm)
-                n_negative, n_tiny = factor(n, hessian, pair, 1e-10 * norm, descend)
+                if mode == CLIMB:
+                    multiply(n, hessian, guide, turned)
+                n_negative, n_tiny = factor(n, hessian, pair, _FLOOR * norm, mode == DESCEND)
+                if mode == CLIMB:
+                    for i in range(n):
+                        hessian[i, i] = absolute(hessian[i, i])
+                for i in range(n):
+                    trial[i] = -gradient[i]
+                solve(n, hessian, trial)
+                largest, extent = _largest(n, trial), 1.0 + _largest(n, state)
+                converged = accepted & (largest <= _CLOSE * extent) & (n_tiny == 0.0)
+                if mode == DESCEND:
+                    converged = converged & (n_negative == 0.0)
+                if mode == CLIMB:
+                    _turn(n, hessian, n_negative > 0.0, turned, guide)
+                    _reflect(n, hessian, gradient, guide, trial)
+                    largest = _largest(n, trial)
+                    converged = converged & (n_negative == 1.0)
+                per_lane[_END] = where(converged, 1.0 + CONVERGED, per_lane[_END])
+                shrink = where(largest > reach * extent, reach * extent / largest, 1.0)
                 new_slope = 0.0
                 for i in range(n):
-                    trial[i] = 0.0 - direction[i]
-                solve(n, hessian, trial)
-                largest, extent = 0.0, 0.0
-                for i in range(n):
-                    largest = maximum(absolute(trial[i]), largest)
-                    extent = maximum(absolute(state[i]), extent)
-                extent = 1.0 + extent
-                converged = accepted & (largest <= 1e-7 * extent) & (n_tiny == 0.0)
-                if descend:
-                    converged = converged & (n_negative == 0.0)
-                shrink = where(largest > reach * extent, reach * extent / largest, 1.0)
-                for i in range(n):
                     trial[i] = shrink * trial[i]
-                    new_slope += trial[i] * direction[i]
+                    new_slope += trial[i] * gradient[i]
                 extend(n, c, state, trial, scratch)
                 for i in range(n_state):
                     step[i] = where(accepted, trial[i], step[i])
-                per_lane[1] = where(accepted, new_slope, slope)
-            per_lane[4] = where(converged, 1.0, where(escaped, 2.0, 0.0))
+                per_lane[_SLOPE] = where(accepted, new_slope, slope)
+
             for lane in range(LANES):
                 if owner[lane] < 0:
                     continue
                 lane_turns[lane] += 1
-                outcome = int(lane_s[4, lane])
-                if outcome == 0 and lane_turns[lane] < max_turns:
+                outcome = int(lane_s[_END, lane]) - 1
+                if outcome < 0 and lane_turns[lane] < max_turns:
                     continue
-                search_number = owner[lane]
-                owner[lane] = -1
-                outcomes[search_number] = STALLED if outcome == 0 else outcome - 1
-                turns[search_number] = lane_turns[lane]
-                values[search_number] = lane_s[0, lane]
+                done, owner[lane] = owner[lane], -1
+                outcomes[done] = outcome if outcome >= 0 else STALLED
+                turns[done] = lane_turns[lane]
+                values[done] = lane_s[_VALUE, lane]
                 for i in range(n):
-                    last = step_s[i, lane] if outcome == 1 else 0.0
-                    ends[search_number, i] = state_s[i, lane] + last
+                    ends[done, i] = state_s[i, lane] + (step_s[i, lane] if outcome == CONVERGED else 0.0)
 
     return search
 
 
-def workspace(model, n):
-    """The arrays that the compiled functions work in for problems of n variables."""
-    n_state = model.n_state(n)
+@register_jitable
+def _largest(n, x):
+    largest = absolute(x[0])
+    for i in range(1, n):
+        largest = maximum(absolute(x[i]), largest)
+    return largest
 
+
+@register_jitable
+def _turn(n, factors, curved, turned, guide):
+    """Project the unit vector ``guide`` onto the directions of negative curvature where there are any (``curved``);
+    ``turned`` holds H guide, and is destroyed."""
+    solve(n, factors, turned)
+    squared = 0.0
+    for i in range(n):
+        turned[i] = guide[i] - turned[i]
+        squared += turned[i] * turned[i]
+    usable = curved & (squared > 1e-20)
+    scale = 1.0 / sqrt(where(usable, squared, 1.0))
+    for i in range(n):
+        guide[i] = where(usable, scale * turned[i], guide[i])
+
+
+@register_jitable
+def _reflect(n, factors, gradient, guide, step):
+    """Reverse a step along the guide: add 2 v (v.g) / (v.M v)."""
+    rise = 0.0
+    for i in range(n):
+        rise += guide[i] * gradient[i]
+    rise = 2.0 * rise / quadratic_form(n, factors, guide)
+    for i in range(n):
+        step[i] = step[i] + rise * guide[i]
+
+
+def workspace(model, n):
+    """The arrays that `search` works in for problems of n variables."""
+    n_state = model.n_state(n)
     integers = np.zeros(LANES, dtype=np.int64)
     return (
         lane_storage(n_state),
         lane_storage(n_state),
         lane_storage(n_state),
-        lane_storage(n),
+        lane_storage(5, n),
         lane_storage(n, n),
         lane_storage(model.n_work(n)),
-        lane_storage(2, n),
         lane_storage(model.n_couplings(n)),
         lane_storage(5),
         integers,

@@ -1,0 +1,93 @@
+"""The label table keeps the promises of its data dictionary."""
+
+import numpy as np
+import pytest
+
+from vacuagym import engine, models
+from vacuagym.tables.columns import Ragged
+
+MODEL, PARAMETERS = models.resolve("toy_eft")
+SIZES = {  # numbers of fields as in the three families
+    "ks": np.full(1000, 16),
+    "cicy3": np.random.default_rng(1).integers(8, 16, 1000),
+    "fth6d": np.random.default_rng(2).integers(14, 30, 1000),
+}
+
+
+@pytest.fixture(scope="module", params=SIZES)
+def table(request):
+    features = {"geometry_id": np.arange(1000), "n_moduli": SIZES[request.param].astype(np.int32)}
+    return engine.label(MODEL, PARAMETERS, 20260101, request.param, features, 2, 3)
+
+
+def rows_of(column):
+    return np.split(column.values, column.offsets[1:-1])
+
+
+def test_columns_are_those_of_the_dictionary(table):
+    columns = engine.label_columns(MODEL)
+    assert [column.name for column in columns] == list(table)
+    for column in columns:
+        array = table[column.name]
+        if column.type.startswith("list"):
+            assert isinstance(array, Ragged) and f"list<{array.values.dtype.name}>" == column.type
+            assert len(array.offsets) == 2001 and array.offsets.dtype == np.int32
+        else:
+            kind = "string" if array.dtype.kind == "U" else array.dtype.name.replace("bool_", "bool")
+            assert (len(array), kind) == (2000, column.type), column.name
+        assert column.unit and column.meaning
+
+
+def test_every_class_has_its_sentence_in_the_dictionary():
+    (entry,) = (column for column in engine.label_columns(MODEL) if column.name == "stability")
+    for name, sentence in engine.CLASSES.items():
+        assert f"{name}: {sentence}" in entry.meaning
+
+
+def test_shares_of_the_classes(table):
+    share = {name: np.mean(table["stability"] == name) for name in engine.CLASSES}
+    assert sum(share.values()) == pytest.approx(1)
+    assert sum(value >= 0.05 for value in share.values()) >= 3
+    assert max(share.values()) <= 0.75
+    assert share["failed"] <= 0.001 and share["marginal"] <= 0.005
+
+
+def test_a_class_is_what_its_columns_say(table):
+    stability, n = table["stability"], table["n_fields"]
+    is_minimum = np.isin(stability, ["stable", "metastable"])
+    proved = is_minimum | np.isin(stability, ["saddle", "unstable"])
+    assert (table["certified"] == proved).all()
+    assert (table["n_pos"] + table["n_neg"] + table["n_flat"])[proved].tolist() == n[proved].tolist()
+    assert (table["n_flat"][proved] == 0).all()
+    assert (table["n_neg"][is_minimum] == 0).all()
+    assert (table["n_neg"][stability == "unstable"] == n[stability == "unstable"]).all()
+    saddle = stability == "saddle"
+    assert (table["n_neg"][saddle] > 0).all() and (table["n_pos"][saddle] > 0).all()
+    gap = np.minimum(abs(table["min_eigenvalue"]), abs(table["max_eigenvalue"]))
+    assert (table["min_abs_eigenvalue_bound"][proved] <= gap[proved] * (1 + 1e-9)).all()
+    assert (table["certificate_radius"][proved] >= 0).all() and np.isnan(table["certificate_radius"][~proved]).all()
+    runaway = stability == "runaway"
+    assert not table["minimization_success"][runaway].any()
+    assert np.isin(table["regime"][runaway], "runaway").all()
+    assert np.isnan(table["potential_value"][runaway]).all()
+    found = np.isfinite(table["barrier"])
+    assert found.any() and (stability[found] == "metastable").all() and (table["barrier"][found] > 0).all()
+
+
+def test_published_couplings_give_the_published_potential(table):
+    """V of the model's docstring at the published point with the published couplings."""
+    lists = {name: rows_of(table[name]) for name in ("critical_point", "tilt", "mass", "mixing")}
+    scalars = [column.name for column in MODEL.COUPLINGS if not column.type.startswith("list")]
+    for row in range(0, 2000, 7):
+        x, b, m, triangle = (lists[name][row].astype(np.float64) for name in lists)
+        if not len(x):
+            continue
+        amplitude, rate, uplift, power, quartic, delta, shift = (float(table[name][row]) for name in scalars)
+        form = np.diag(m**2 + shift)
+        if len(triangle):
+            mixing = np.zeros_like(form)
+            mixing[np.tril_indices(len(x))] = triangle
+            form += mixing + np.tril(mixing, -1).T
+        value = x @ form @ x + b @ x + quartic * np.sum(x**4) + uplift / (1 + x @ x) ** power
+        value -= amplitude * np.exp(-rate * np.sum(np.sqrt(x**2 + delta)))
+        assert table["potential_value"][row] == pytest.approx(value, rel=1e-12, abs=1e-11)
