@@ -10,19 +10,20 @@ from hypothesis import strategies as st
 
 from vacuagym.errors import InputError
 from vacuagym.geometry import cicy
-from vacuagym.tables.columns import n_rows, ragged, take
+from vacuagym.geometry.cicy_enumeration import MAX_FACTORS, configurations, reduces
+from vacuagym.tables.columns import content_sha256, n_rows, ragged, take
 
 LIST = "cicylist.txt.gz"
 
 
 @pytest.fixture(scope="module")
-def configurations(lists):
-    return cicy.read(lists / LIST)
+def geometries():
+    return cicy.generate()
 
 
 @pytest.fixture(scope="module")
-def features(configurations):
-    return cicy.features(configurations)
+def features(geometries):
+    return cicy.features(geometries)
 
 
 def of(matrix):
@@ -34,18 +35,68 @@ def of(matrix):
     }
 
 
-def matrix_of(configurations, row):
-    one = take(configurations, np.array([row]))
+def matrix_of(geometries, row):
+    one = take(geometries, np.array([row]))
     return one["configuration"].values.reshape(one["n_factors"][0], -1)
 
 
-def test_reading_checks_every_entry_against_its_matrix(configurations):
-    """chi, c2 and the Hodge numbers of all entries but the 22 products are compared while reading."""
-    assert n_rows(configurations) == 7_890
+def stored_matrices(geometries, m):
+    return [matrix_of(geometries, row) for row in np.flatnonzero(geometries["n_factors"] == m)]
 
 
-def test_published_counts(configurations, features):
-    by_factors = np.bincount(configurations["n_factors"])[1:]
+def test_stored_configurations_are_the_published_ones(geometries, lists):
+    """Reading compares chi, c2 and the Hodge numbers of all entries but the 22 products with their matrices."""
+    assert n_rows(geometries) == 7_890
+    assert content_sha256(cicy.read(lists / LIST)) == content_sha256(geometries)
+
+
+@pytest.mark.parametrize("m", range(1, 7))
+def test_the_enumeration_gives_the_stored_configurations(geometries, m):
+    derived, stored = configurations(m), stored_matrices(geometries, m)
+    assert [matrix.tolist() for matrix in derived] == [matrix.tolist() for matrix in stored]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("m", range(7, MAX_FACTORS + 1))
+def test_the_enumeration_of_many_factors(geometries, m):
+    derived, stored = configurations(m), stored_matrices(geometries, m)
+    assert [matrix.tolist() for matrix in derived] == [matrix.tolist() for matrix in stored]
+
+
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        ([[4, 1]], True),  # a linear polynomial
+        ([[2, 0], [0, 4]], True),  # P1[2]
+        ([[2, 1], [0, 4]], True),  # P2[2]
+        ([[2, 2], [0, 3]], True),  # P3[2]
+        ([[2, 0], [1, 2], [0, 3]], True),  # P1 P2 [2; 1]
+        ([[1, 1, 1], [2, 1, 0], [0, 0, 3]], True),  # P2 P2 [1 1; 2 1]
+        ([[1, 1, 0], [1, 0, 1], [0, 0, 3], [0, 3, 0]], True),  # P1 P1 [1; 1]
+        ([[1, 1], [4, 1]], False),  # the conifold transition of the quintic, chi = -168
+        ([[2, 4]], False),
+        ([[2, 2, 2, 2]], False),
+        ([[3], [3]], False),
+    ],
+)
+def test_reduction_rules(matrix, expected):
+    assert reduces(np.array(matrix)) == expected
+
+
+def test_damaged_storage_is_refused(tmp_path, monkeypatch):
+    stored = cicy.STORED_CONFIGURATIONS.read_bytes()
+    path = tmp_path / "cicy3.bin.xz"
+    monkeypatch.setattr(cicy, "STORED_CONFIGURATIONS", path)
+    with pytest.raises(InputError, match="No such file"):
+        cicy.generate()
+    for damaged in (b"", stored[:5000], stored[:5000] + b"x" + stored[5001:], cicy.pack([np.full((1, 1), 5, np.int8)])):
+        path.write_bytes(damaged)
+        with pytest.raises(InputError, match="cicy_enumeration"):
+            cicy.generate()
+
+
+def test_published_counts(geometries, features):
+    by_factors = np.bincount(geometries["n_factors"])[1:]
     assert by_factors.tolist() == [5, 44, 195, 552, 1186, 1804, 1917, 1363, 629, 166, 26, 3]
     pairs = list(zip(features["h11"].tolist(), features["h21"].tolist(), strict=True))
     product = features["is_product"]
@@ -92,8 +143,8 @@ def test_known_manifolds(matrix, hodge, kappa, c2):
 
 
 @given(st.integers(0, 7_889), st.randoms())
-def test_nothing_depends_on_the_order_of_rows_and_columns(configurations, features, row, random):
-    matrix = matrix_of(configurations, row)
+def test_nothing_depends_on_the_order_of_rows_and_columns(geometries, features, row, random):
+    matrix = matrix_of(geometries, row)
     m, k = matrix.shape
     shuffled = matrix[random.sample(range(m), m)][:, random.sample(range(k), k)]
     assert np.array_equal(cicy.canonical_form(shuffled), matrix)
@@ -115,8 +166,8 @@ def test_canonical_form_by_brute_force(rows):
 
 
 @given(st.integers(0, 400))
-def test_intersections_by_naive_expansion(configurations, row):
-    matrix = matrix_of(configurations, row).astype(np.int64)
+def test_intersections_by_naive_expansion(geometries, row):
+    matrix = matrix_of(geometries, row).astype(np.int64)
     n = matrix.sum(axis=1) - 1
     m = len(n)
     d = np.zeros((m, m, m), np.int64)
@@ -147,11 +198,25 @@ def test_smith_normal_form_by_minors(rows):
         assert np.prod(diagonal[:k]) == np.gcd.reduce(minors)
 
 
+def test_a_row_does_not_depend_on_its_batch(geometries, features):
+    rows = np.array([7_889, 3, 5_000, 0, 4_096])
+    assert content_sha256(cicy.features(take(geometries, rows))) == content_sha256(take(features, rows))
+    assert n_rows(cicy.features(take(geometries, rows[:0]))) == 0
+
+
 def test_dictionary_describes_the_features(features):
     assert tuple(features) == tuple(column.name for column in cicy.FEATURES)
     for column in cicy.FEATURES:
         array = features[column.name]
         assert column.type == (f"list<{array.values.dtype}>" if isinstance(array, tuple) else str(array.dtype))
+
+
+def twice(text):
+    """The list with the second entry replaced by the first, numbered 2, its first two rows exchanged."""
+    first, _, rest = text.split(b"\n\n", 2)
+    lines = first.replace(b"Num    : 1\n", b"Num    : 2\n").split(b"\n")
+    lines[8], lines[9] = lines[9], lines[8]
+    return b"\n\n".join([first, b"\n".join(lines), rest])
 
 
 def test_damaged_lists_are_refused(lists, tmp_path):
@@ -164,6 +229,9 @@ def test_damaged_lists_are_refused(lists, tmp_path):
         "line cut": (b"\n".join(lines[:8] + [lines[8][:9]] + lines[9:]), "line 9"),
         "line gone": (b"\n".join(lines[:9] + lines[10:]), "line 1:"),
         "field gone": (b"\n".join(lines[:4] + lines[5:]), "line 5"),
+        "degree": (text.replace(b"{1, 1, 0, 0, 0, 0}", b"{7, 1, 0, 0, 0, 0}", 1), "line 1:"),
+        "second chern": (text.replace(b"C2     : {24, 24, 24, 24", b"C2     : {24, 24, 24, 36", 1), "line 1:"),
+        "twice": (twice(text), "is entry 1 (line 1)"),
         "cut short": (text[: text.index(b"\n\nNum    : 4000")], "3999"),
         "empty": (b" \n", "empty"),
         "binary": (bytes(range(128, 256)), "not text"),

@@ -5,7 +5,9 @@ with n_r + 1 = sum of the row, and sum n_r - K = 3. Rows and columns may be perm
 lexicographically largest one, read row by row. ``geometry_id`` is the rank by (m, K, canonical matrix).
 """
 
+import lzma
 import re
+from itertools import pairwise
 from math import gcd
 from pathlib import Path
 
@@ -23,7 +25,8 @@ COUNT = COUNTS[DATASET]
 
 CONTENT_SHA256 = "0d842ded8d58ec6b646fcd37152ae86174398479001a2e5d2306b227f0ead8bb"
 
-MAX_FACTORS, MAX_EQUATIONS = 12, 15
+MAX_FACTORS, MAX_EQUATIONS, MAX_DEGREE = 12, 15, 5
+STORED_CONFIGURATIONS = Path(__file__).with_name("cicy3.bin.xz")
 
 GEOMETRY_COLUMNS = (
     Column("n_factors", "int32", "1", "Projective factors m: rows of the configuration matrix."),
@@ -71,41 +74,108 @@ FEATURES = (
 )
 
 
+# --- configuration matrices -------------------------------------------------------------------------------------------
+
+
+def generate() -> dict[str, np.ndarray | Ragged]:
+    """All configurations, as ``python -m vacuagym.geometry.cicy_enumeration`` derives them; it stores them by ``pack``.
+
+    Returns
+    -------
+    n_factors, n_equations : (7890,) int32.
+    configuration : ragged int8, canonical matrices row by row, in canonical order.
+
+    Raises
+    ------
+    InputError : the stored file is missing or damaged.
+    """
+    again = "run python -m vacuagym.geometry.cicy_enumeration to write it again"
+    try:
+        numbers = np.frombuffer(lzma.decompress(STORED_CONFIGURATIONS.read_bytes()), np.int8)
+        m, k = numbers[: 2 * COUNT].reshape(2, COUNT)
+    except (OSError, lzma.LZMAError, ValueError) as error:
+        raise InputError(STORED_CONFIGURATIONS, f"cannot be read ({error}); {again}") from error
+    table = {
+        "n_factors": m.astype(np.int32),
+        "n_equations": k.astype(np.int32),
+        "configuration": Ragged(numbers[2 * COUNT :].copy(), _offsets(m.astype(np.int64) * k)),
+    }
+    if content_sha256(table) != CONTENT_SHA256:
+        raise InputError(STORED_CONFIGURATIONS, f"holds other configurations than the 7,890 known ones; {again}")
+    return table
+
+
+def pack(matrices: list[np.ndarray]) -> bytes:
+    """Compress matrices (m, K) int8: every m, every K, all entries row by row."""
+    m, k = (bytes(sizes) for sizes in zip(*(matrix.shape for matrix in matrices), strict=True))
+    return lzma.compress(m + k + b"".join(matrix.tobytes() for matrix in matrices), preset=9 | lzma.PRESET_EXTREME)
+
+
 def canonical_form(matrix: np.ndarray) -> np.ndarray:
-    """The lexicographically largest of the matrices (m, K) that permutations of rows and columns give.
+    """The lexicographically largest (m, K) int8 of the matrices that permutations of rows and columns give."""
+    return canonical_matrix(np.ascontiguousarray(matrix, dtype=np.int8))
+
+
+@njit(cache=True, nogil=True)
+def canonical_matrix(q):
+    """``canonical_form`` of a C-contiguous int8 matrix.
 
     Rows are chosen one after the other. Columns that agree on the rows chosen so far form a class and are still free to
     be permuted, so the best next row is the one that is largest once sorted within each class. All choices that tie are
-    carried on together.
+    carried on together; their classes begin at the same positions.
     """
-    m, k = matrix.shape
-    rows = [tuple(row) for row in matrix.tolist()]
-    states = {(frozenset(range(m)), (tuple(range(k)),))}
-    form = []
-    for _ in range(m):
-        best, following = None, set()
-        for remaining, classes in states:
-            tried = set()
-            for r in remaining:
-                if rows[r] in tried:
+    m, k = q.shape
+    form = np.empty_like(q)
+    begins = np.zeros(k, np.bool_)  # where a class of columns begins
+    begins[0] = True
+    columns, used = np.arange(k).reshape(1, k), np.zeros((1, m), np.bool_)
+    order = np.empty(k, np.int64)
+    for i in range(m):
+        next_columns = np.empty((len(columns) * (m - i), k), np.int64)
+        next_used = np.empty((len(columns) * (m - i), m), np.bool_)
+        ties = 0
+        for state in range(len(columns)):
+            for r in range(m):
+                if used[state, r] or _has_unused_twin(q, r, used[state]):
                     continue
-                tried.add(rows[r])
-                split = []
-                image = []
-                for columns in classes:
-                    by_degree = {}
-                    for c in columns:
-                        by_degree.setdefault(rows[r][c], []).append(c)
-                    for degree in sorted(by_degree, reverse=True):
-                        split.append(tuple(by_degree[degree]))
-                        image += [degree] * len(by_degree[degree])
-                if best is None or image > best:
-                    best, following = image, set()
-                if image == best:
-                    following.add((remaining - {r}, tuple(split)))
-        states = following
-        form.append(best)
-    return np.array(form, dtype=np.int8)
+                begin = 0
+                for a in range(k):  # insertion sort, descending within the class
+                    begin = a if begins[a] else begin
+                    column = columns[state, a]
+                    b = a
+                    while b > begin and q[r, order[b - 1]] < q[r, column]:
+                        order[b] = order[b - 1]
+                        b -= 1
+                    order[b] = column
+                sign = 1 if ties == 0 else 0
+                for a in range(k):
+                    if sign == 0:
+                        sign = np.sign(q[r, order[a]] - form[i, a])
+                if sign > 0:
+                    ties = 0
+                    for a in range(k):
+                        form[i, a] = q[r, order[a]]
+                if sign >= 0:
+                    next_columns[ties] = order
+                    next_used[ties] = used[state]
+                    next_used[ties, r] = True
+                    ties += 1
+        columns, used = next_columns[:ties].copy(), next_used[:ties].copy()
+        for a in range(1, k):
+            begins[a] = begins[a] or form[i, a] != form[i, a - 1]
+    return form
+
+
+@njit(cache=True, nogil=True)
+def _has_unused_twin(q, r, used):
+    """Whether an unused row before r equals it: of equal rows the first goes first."""
+    for s in range(r):
+        if not used[s] and np.array_equal(q[s], q[r]):
+            return True
+    return False
+
+
+# --- topology ---------------------------------------------------------------------------------------------------------
 
 
 @njit(cache=True, nogil=True)
@@ -151,6 +221,36 @@ def intersections(q, n, d):
                     fits = fits and need[i] <= n[i]
                     cell -= need[i] * stride[i]
                 d[r, s, t] = poly[cell] if fits else 0
+
+
+@njit(cache=True, nogil=True)
+def chern_numbers(q, n, d):
+    """chi and c2·J_t (m,) int64 of a configuration: adjunction on q (m, K), n (m,), d (m, m, m), all int64."""
+    m, k = q.shape
+    chi, c2 = np.int64(0), np.zeros(m, np.int64)
+    for r in range(m):
+        chi += (n[r] + 1) * d[r, r, r]
+        for s in range(m):
+            c2[r] -= (n[s] + 1) * d[s, s, r]
+    for a in range(k):
+        for r in range(m):
+            if q[r, a] == 0:
+                continue
+            for s in range(m):
+                for t in range(m):
+                    c2[t] += q[r, a] * q[s, a] * d[r, s, t]
+                    chi -= q[r, a] * q[s, a] * q[t, a] * d[r, s, t]
+    return chi // 3, c2 // 2
+
+
+@njit(cache=True, nogil=True)
+def euler_number(q):
+    """chi of a configuration matrix (m, K) int64."""
+    m = len(q)
+    n = q.sum(axis=1) - 1
+    d = np.zeros((m, m, m), np.int64)
+    intersections(q, n, d)
+    return chern_numbers(q, n, d)[0]
 
 
 @njit(cache=True, nogil=True)
@@ -289,29 +389,15 @@ def _topology(configuration, offsets, n_factors, second_chern, packed, packed_of
     for row in range(len(n_factors)):
         m = n_factors[row]
         q = configuration[offsets[row] : offsets[row + 1]].astype(np.int64).reshape(m, -1)
-        k = q.shape[1]
         n = q.sum(axis=1) - 1
         d = np.zeros((m, m, m), np.int64)
         intersections(q, n, d)
-        c2 = np.zeros(m, np.int64)
-        chi = np.int64(0)
-        for r in range(m):
-            chi += (n[r] + 1) * d[r, r, r]
-            for s in range(m):
-                c2[r] -= (n[s] + 1) * d[s, s, r]
-        for a in range(k):
-            for r in range(m):
-                if q[r, a] == 0:
-                    continue
-                for s in range(m):
-                    for t in range(m):
-                        c2[t] += q[r, a] * q[s, a] * d[r, s, t]
-                        chi -= q[r, a] * q[s, a] * q[t, a] * d[r, s, t]
+        chi, c2 = chern_numbers(q, n, d)
         gcds = np.zeros(4, np.int64)
         at = packed_offsets[row]
         for r in range(m):
-            second_chern[chern_offsets[row] + r] = c2[r] // 2
-            gcds[3] = gcd(gcds[3], c2[r] // 2)
+            second_chern[chern_offsets[row] + r] = c2[r]
+            gcds[3] = gcd(gcds[3], c2[r])
             for s in range(r, m):
                 for t in range(s, m):
                     x = d[r, s, t]
@@ -325,13 +411,13 @@ def _topology(configuration, offsets, n_factors, second_chern, packed, packed_of
             _tangent_cohomology(q, n, h)
         else:  # Künneth: T^2 x K3, or T^6
             h[:] = 21 if blocks == 2 else 9
-        out[row, 0], out[row, 1], out[row, 2] = chi // 3, h[0], h[1]
+        out[row, 0], out[row, 1], out[row, 2] = chi, h[0], h[1]
         out[row, 3:7] = gcds
         flat = np.zeros((m, m * m + 1), np.int64)
         flat[:, : m * m] = d.reshape(m, m * m)
         smith = smith_normal_form(flat.copy())
         out[row, 7 : 7 + m] = smith
-        flat[:, m * m] = c2 // 2
+        flat[:, m * m] = c2
         out[row, 7 + MAX_FACTORS : 7 + MAX_FACTORS + m] = smith_normal_form(flat)
 
 
@@ -411,8 +497,15 @@ def read(source: Path) -> dict[str, np.ndarray | Ragged]:
     InputError : the file is damaged, or an entry contradicts its own matrix; names the line.
     """
     entries = _entries(source)
-    forms = [canonical_form(matrix) for _, _, matrix in entries]
-    order = sorted(range(len(forms)), key=lambda i: (*forms[i].shape, forms[i].tobytes()))
+    forms, order = _canonical_order(entries)
+    for i, j in pairwise(order):
+        if np.array_equal(forms[i], forms[j]):
+            (first, fields, _), (line, again, _) = entries[i], entries[j]
+            raise InputError(
+                f"{source}, line {line}",
+                f"entry {again['Num'][0]} is entry {fields['Num'][0]} (line {first}) with rows and columns permuted; "
+                "download the list again",
+            )
     table = {
         "n_factors": np.array([forms[i].shape[0] for i in order], dtype=np.int32),
         "n_equations": np.array([forms[i].shape[1] for i in order], dtype=np.int32),
@@ -442,9 +535,14 @@ def read(source: Path) -> dict[str, np.ndarray | Ragged]:
 def published_numbers(source: Path) -> np.ndarray:
     """``Num`` of the published list by ``geometry_id``, (7890,) int32."""
     entries = _entries(source)
-    forms = [canonical_form(matrix) for _, _, matrix in entries]
-    order = sorted(range(len(forms)), key=lambda i: (*forms[i].shape, forms[i].tobytes()))
+    _, order = _canonical_order(entries)
     return np.array([entries[i][1]["Num"][0] for i in order], dtype=np.int32)
+
+
+def _canonical_order(entries) -> tuple[list[np.ndarray], list[int]]:
+    """Canonical forms of the entries of the list, and the entries' positions in canonical order."""
+    forms = [canonical_form(matrix) for _, _, matrix in entries]
+    return forms, sorted(range(len(forms)), key=lambda i: (*forms[i].shape, forms[i].tobytes(), i))
 
 
 def _entries(source: Path) -> list[tuple[int, dict[str, list[int]], np.ndarray]]:
@@ -487,8 +585,8 @@ def _why_no_configuration(fields: dict[str, list[int]], rows: list[list[int]]) -
         return f"has {m} factors and {k} polynomials, at most {MAX_FACTORS} and {MAX_EQUATIONS} are known"
     if len(rows) != m or any(len(row) != k for row in rows):
         return f"has rows of lengths {[len(row) for row in rows]}, expected {m} rows of {k}"
-    if min(map(min, rows)) < 0:
-        return "has a negative degree"
+    if min(map(min, rows)) < 0 or max(map(max, rows)) > MAX_DEGREE:
+        return f"has a degree that is not in 0 to {MAX_DEGREE}"
     if sum(map(sum, rows)) - m - k != 3 or min(map(sum, rows)) < 2:
         return f"is no Calabi-Yau threefold: its dimension is {sum(map(sum, rows)) - m - k}, expected 3"
     if min(map(sum, zip(*rows, strict=True))) < 2:
