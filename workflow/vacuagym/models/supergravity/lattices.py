@@ -1,0 +1,236 @@
+"""From a geometry to a ray of Kähler parameters: divisors, cone, and what of them the potential on the ray needs.
+
+A ray is t^i = lambda that^i with that inside the Kähler cone. Its instantons are tied to it: a_i tau_i = x for all i, that is
+N_i proportional to tau_i, and A_i proportional to t^i tau_i. Then dW/dT_i is proportional to K_i on the whole ray, the
+gradient of V points along the ray, and a critical point of the ray's potential is one of the full potential: the
+restriction is a consistent truncation. The masses across the ray depend on the geometry through the eigenvalues s of
+H^(1/2) kappa(t) H^(1/2), H = diag(t^i / tau_i), alone. The ray itself has s = 2; K_ij is positive definite exactly when all
+others, the *transverse spectrum*, are negative.
+"""
+
+import numpy as np
+from numba import njit
+
+from vacuagym.engine.elementary import exp, sqrt
+from vacuagym.engine.linalg import tridiagonalise
+
+_LEAST_CHERN = -10  # c1 · D of a -12 curve, which curves of self-intersection -9, -10, -11 become after blow-ups
+
+
+@njit(cache=True)
+def hyperplane_ray(kappa, n, spread, uniforms, t, tau, matrix):
+    """A ray in the positive orthant of n nef classes, which lies in the Kähler cone of a CICY.
+
+    kappa : kappa_rst, r <= s <= t, t fastest. uniforms (n,). Fills t (n,), tau (n,) and matrix (n, n), kappa_rs = kappa_rst t^t.
+    Returns the volume of the smallest generating curve, which is the smallest t.
+    """
+    smallest = np.inf
+    for r in range(n):
+        t[r] = exp(spread * (2.0 * uniforms[r] - 1.0))
+        smallest = min(smallest, t[r])
+        tau[r] = 0.0
+        for s in range(n):
+            matrix[r, s] = 0.0
+    k = 0
+    for a in range(n):
+        for b in range(a, n):
+            for c in range(b, n):
+                value = np.float64(kappa[k])
+                k += 1
+                if value == 0.0:
+                    continue
+                matrix[a, b] += value * t[c]
+                if b != c:
+                    matrix[a, c] += value * t[b]
+                if a != b:
+                    matrix[b, c] += value * t[a]
+    # the loop met each unordered pair of indices of each triple once; entries below the diagonal by symmetry
+    for a in range(n):
+        for b in range(a):
+            matrix[a, b] = matrix[b, a]
+    for a in range(n):
+        for b in range(n):
+            tau[a] += 0.5 * matrix[a, b] * t[b]
+    return smallest
+
+
+@njit(cache=True)
+def rays_of_fan(curves, v):
+    """Primitive generators v (n, 2) of the fan of a smooth toric surface with these self-intersections, in order.
+
+    v_{i-1} + v_{i+1} + D_i^2 v_i = 0 (Fulton, Introduction to toric varieties, 2.5).
+    """
+    v[0, 0], v[0, 1], v[1, 0], v[1, 1] = 1.0, 0.0, 0.0, 1.0
+    for i in range(1, len(curves) - 1):
+        for j in range(2):
+            v[i + 1, j] = -curves[i] * v[i, j] - v[i - 1, j]
+
+
+@njit(cache=True)
+def polygon_edges(v, weights, edges):
+    """Positive edges (n,) of a closed polygon with normals v (n, 2): edge_i = weight_i / (1 + mu · v_i), sum edge_i v_i = 0.
+
+    mu maximises sum weight_i log(1 + mu · v_i): a strictly concave problem in two variables, solved by damped Newton steps.
+    """
+    n = len(v)
+    x = y = 0.0
+    for _ in range(200):
+        gx = gy = hxx = hxy = hyy = 0.0
+        for i in range(n):
+            d = 1.0 / (1.0 + x * v[i, 0] + y * v[i, 1])
+            edges[i] = weights[i] * d
+            gx += edges[i] * v[i, 0]
+            gy += edges[i] * v[i, 1]
+            hxx += edges[i] * d * v[i, 0] * v[i, 0]
+            hxy += edges[i] * d * v[i, 0] * v[i, 1]
+            hyy += edges[i] * d * v[i, 1] * v[i, 1]
+        determinant = hxx * hyy - hxy * hxy
+        dx, dy = (hyy * gx - hxy * gy) / determinant, (hxx * gy - hxy * gx) / determinant
+        longest = 0.0
+        for i in range(n):
+            longest = max(longest, abs(dx * v[i, 0] + dy * v[i, 1]) * edges[i] / weights[i])
+        step = min(1.0, 0.5 / longest) if longest > 0.0 else 1.0
+        x += step * dx
+        y += step * dy
+        if longest < 1e-14:
+            break
+
+
+@njit(cache=True)
+def fibration_ray(curves, c1_squared, spread, fibre, uniforms, v, edges, t, tau, matrix):
+    """A ray for the elliptic threefold over a toric base: J = t^0 E + pi*j, E = zero section + pi*c1.
+
+    The classes are E and D_2 ... D_{n-1}, all toric curves but two neighbours: n - 1 in all, where exceptional curves of
+    the base and of non-abelian fibres have zero size. With kappa_000 = c1^2, kappa_00a = c1·D_a, kappa_0ab = D_a·D_b, J is
+    nef if j and j + t^0 c1 are nef on the base: for a curve outside the zero section, J·C = t^0 (section · C) + (j + t^0 c1)·C.
+    Since c1 is effective with the toric curves as components, it is enough that j·D_i > 0 and j·D_i + t^0 c1·D_i > 0
+    for all i. The fibre's share ``fibre`` in (0, 1] says how far towards that bound t^0 is.
+
+    curves (n,) self-intersections; uniforms (n,); v (n, 2), edges (n,) workspace; fills t, tau (n - 1,), matrix (n - 1, n - 1).
+    Returns the volume of the smallest generating curve.
+    """
+    n = len(curves)
+    rays_of_fan(curves, v)
+    weights = np.empty(n)
+    for i in range(n):
+        weights[i] = max(1.0, -_chern(curves[i])) * exp(spread * (2.0 * uniforms[i] - 1.0))
+    polygon_edges(v, weights, edges)
+    bound = np.inf
+    for i in range(n):
+        chern = _chern(curves[i])
+        bound = min(bound, edges[i] / max(1.0, -chern))
+    t[0] = fibre * bound
+    smallest = t[0]
+    for i in range(n):
+        smallest = min(smallest, edges[i], edges[i] + t[0] * _chern(curves[i]))
+    # t^i = support number of edge i seen from the vertex of edges 0 and 1: sums of positive terms from either side
+    for i in range(2, n):
+        height = 0.0
+        if v[i, 0] < 0.0:
+            for k in range(1, i):
+                height += edges[k] * (v[k, 0] * v[i, 1] - v[k, 1] * v[i, 0])
+        else:
+            height += edges[0] * (v[i, 0] * v[0, 1] - v[i, 1] * v[0, 0])
+            for k in range(i + 1, n):
+                height += edges[k] * (v[i, 0] * v[k, 1] - v[i, 1] * v[k, 0])
+        t[i - 1] = height
+    for a in range(n - 1):
+        for b in range(n - 1):
+            matrix[a, b] = 0.0
+    matrix[0, 0] = c1_squared * t[0]
+    for a in range(1, n - 1):
+        chern = curves[a + 1] + 2.0
+        matrix[0, 0] += chern * t[a]
+        matrix[0, a] = matrix[a, 0] = chern * t[0] + edges[a + 1]
+        matrix[a, a] = curves[a + 1] * t[0]
+        if a > 1:
+            matrix[a, a - 1] = matrix[a - 1, a] = t[0]
+    for a in range(n - 1):
+        tau[a] = 0.0
+        for b in range(n - 1):
+            tau[a] += 0.5 * matrix[a, b] * t[b]
+    return smallest
+
+
+@njit(cache=True)
+def _chern(curve):
+    return _LEAST_CHERN if curve <= -9 else curve + 2.0
+
+
+@njit(cache=True)
+def transverse_spectrum(n, t, tau, matrix, spectrum, workspace):
+    """Eigenvalues of H^(1/2) kappa H^(1/2) without the ray's own, which is 2; ascending, into spectrum (n - 1,).
+
+    matrix (n, n) is destroyed; workspace (4, n). Returns a bound of the eigenvalues' errors; infinity if some t or tau is not
+    positive, so that H is not.
+    """
+    diagonal, squares = workspace[0], workspace[1]
+    norm = 0.0
+    for a in range(n):
+        if not (t[a] > 0.0 and tau[a] > 0.0):
+            return np.inf
+    for a in range(n):
+        row = 0.0
+        for b in range(n):
+            matrix[a, b] *= sqrt(t[a] / tau[a]) * sqrt(t[b] / tau[b])
+            row += abs(matrix[a, b])
+        norm = max(norm, row)
+    tridiagonalise(n, matrix, diagonal, squares, workspace[2], workspace[3])
+    _tridiagonal_eigenvalues(n, diagonal, squares)
+    diagonal.sort()
+    spectrum[: n - 1] = diagonal[: n - 1]
+    error = 2.0**-52 * 16.0 * n * norm
+    return error if abs(diagonal[n - 1] - 2.0) <= error else np.inf
+
+
+@njit(cache=True)
+def _tridiagonal_eigenvalues(n, diagonal, squares):
+    """Replace the diagonal (n,) of a symmetric tridiagonal matrix by its eigenvalues; squares[i] = t[i, i - 1]^2, destroyed.
+
+    The square-root-free QL iteration (Reinsch 1973, CACM algorithm 464).
+    """
+    for i in range(1, n):
+        squares[i - 1] = squares[i]
+    squares[n - 1] = 0.0
+    norm = 0.0
+    shift = 0.0
+    for l in range(n):  # noqa: E741
+        norm = max(norm, abs(diagonal[l]) + sqrt(squares[l]))
+        tiny = (2.0**-53 * norm) * (2.0**-53 * norm)
+        m = l
+        while squares[m] > tiny:
+            m += 1
+        while m != l:
+            s = sqrt(squares[l])
+            g = diagonal[l]
+            p = (diagonal[l + 1] - g) / (2.0 * s)
+            r = sqrt(p * p + 1.0)
+            diagonal[l] = s / (p + r if p >= 0.0 else p - r)
+            h = g - diagonal[l]
+            for i in range(l + 1, n):
+                diagonal[i] -= h
+            shift += h
+            g = diagonal[m]
+            if g == 0.0:
+                g = 2.0**-53 * norm
+            h = g
+            s = 0.0
+            for i in range(m - 1, l - 1, -1):
+                p = g * h
+                r = p + squares[i]
+                squares[i + 1] = s * r
+                s = squares[i] / r
+                diagonal[i + 1] = h + s * (h + diagonal[i])
+                g = diagonal[i] - squares[i] / g
+                if g == 0.0:
+                    g = 2.0**-53 * norm
+                h = g * p / r
+            squares[l] = s * g * h
+            diagonal[l] = h
+            if squares[l] <= tiny:
+                squares[l] = 0.0
+                break
+            m = l
+            while squares[m] > tiny:
+                m += 1
+        diagonal[l] += shift
