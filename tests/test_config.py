@@ -38,7 +38,6 @@ def test_the_default_configuration_is_valid():
         (changed(datasets={"kss": {"source": "generate"}}), ["'datasets.kss'", "ks, cicy3, fth6d"]),
         (changed(datasets={"ks": None}), ["every dataset"]),
         (changed(datasets={"ks": {"source": "/no/such/folder"}}), ["datasets.ks.source", "/no/such/folder"]),
-        (changed(datasets={"cicy3": {"source": "generate"}}), ["datasets.cicy3.source", "published list"]),
         (changed(resources={}), ["lacks build_geometries"]),
     ],
 )

@@ -1,5 +1,8 @@
 """Shards: column projection, row ranges, atomic commit, damage."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +17,8 @@ COLUMNS = (
     Column("id", "int64", "1", "An id."),
     Column("curves", "list<int16>", "1", "A list."),
     Column("name", "string", "1", "A text."),
+    Column("odd", "bool", "1", "A flag."),
+    Column("half", "float64", "1", "A number."),
 )
 
 
@@ -22,7 +27,9 @@ def batch(start, stop):
     return {
         "id": ids,
         "curves": ragged([np.arange(i % 4) + i for i in ids], np.int16),
-        "name": np.array([f"g{i}" for i in ids], dtype="U8"),
+        "name": np.array([f"γ{i}" for i in ids], dtype="U8"),
+        "odd": ids % 2 == 1,
+        "half": ids / 2,
     }
 
 
@@ -38,7 +45,7 @@ def shard(tmp_path_factory):
 @given(st.integers(0, 500), st.integers(0, 500), st.integers(1, 300))
 def test_any_row_range_comes_back_as_written(shard, a, b, batch_rows):
     start, stop = min(a, b), max(a, b)
-    batches = list(read_rows(shard, ["curves", "id", "name"], start, stop, batch_rows))
+    batches = list(read_rows(shard, ["curves", "id", "name", "odd", "half"], start, stop, batch_rows))
     assert all(n_rows(found) <= batch_rows for found in batches)
     ids = np.concatenate([np.empty(0, int), *(found["id"] for found in batches)])
     assert ids.tolist() == list(range(start, stop))
@@ -46,7 +53,25 @@ def test_any_row_range_comes_back_as_written(shard, a, b, batch_rows):
         expected = batch(found["id"][0], found["id"][-1] + 1)
         assert found["curves"].values.tolist() == expected["curves"].values.tolist()
         assert found["curves"].offsets.tolist() == expected["curves"].offsets.tolist()
-        assert found["name"].tolist() == expected["name"].tolist()
+        for name in ("name", "odd", "half"):
+            assert found[name].dtype.kind == expected[name].dtype.kind
+            assert found[name].tolist() == expected[name].tolist()
+
+
+def test_reading_and_writing_leave_pandas_alone(shard, tmp_path):
+    program = f"""
+import sys
+from pathlib import Path
+from vacuagym.tables.columns import Column
+from vacuagym.tables.shards import new_shard, read_rows
+columns = [Column(name, type_, "1", "") for name, type_ in {[column[:2] for column in COLUMNS]}]
+with new_shard(Path({str(tmp_path / "copy.parquet")!r}), columns, {{"table": "test"}}) as write:
+    for batch in read_rows(Path({str(shard)!r}), [column.name for column in columns]):
+        write(batch)
+sys.exit("pandas" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert pq.read_table(tmp_path / "copy.parquet").equals(pq.read_table(shard))
 
 
 @given(st.lists(st.integers(0, 19), max_size=30))

@@ -13,10 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-LISTS = os.environ.get("VACUAGYM_LISTS")
-# cicy3 is read from its published list, where there is one; the others are generated
-SOURCES = {"ks": "generate", "fth6d": "generate"} | ({"cicy3": f"{LISTS}/cicylist.txt.gz"} if LISTS else {})
-DATASETS = tuple(SOURCES)
+DATASETS = ("ks", "cicy3", "fth6d")
 
 
 def snakemake(folder, *arguments, snakefile="Snakefile"):
@@ -28,8 +25,7 @@ def snakemake(folder, *arguments, snakefile="Snakefile"):
 
 
 def new_folder(folder, **changes):
-    datasets = {"datasets": {dataset: {"source": source} for dataset, source in SOURCES.items()}}
-    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text()) | datasets | changes
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text()) | changes
     (folder / "config").mkdir(parents=True)
     (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
     return folder
@@ -56,7 +52,7 @@ def test_the_whole_graph_is_known_before_anything_runs(tmp_path):
         assert done.returncode == 0, done.stderr
         graphs.append(done.stdout)
     assert graphs[0] == graphs[1]
-    shards = 11 + 4 + (1 if LISTS else 0)  # of 201,230, 61,539 and 7,890 geometries
+    shards = 11 + 1 + 4  # of 201,230, 7,890 and 61,539 geometries
     assert graphs[0].count("label_vacua") == graphs[0].count("build_features") == shards
     assert not (folder / "results").exists()
 

@@ -6,7 +6,6 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from vacuagym.errors import InputError
-from vacuagym.geometry import GENERATED
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
@@ -30,11 +29,6 @@ def checked(config: dict) -> dict:
         raise InputError("config key datasets", "leaves every dataset out; give at least one of them a source")
     for dataset, settings in chosen.items():
         source = settings["source"]
-        if source == "generate" and dataset not in GENERATED:
-            raise InputError(
-                f"config key datasets.{dataset}.source",
-                "'generate' is not available for this dataset; give the path of its published list, or null",
-            )
         if source != "generate" and not Path(source).exists():
             raise InputError(
                 f"config key datasets.{dataset}.source",

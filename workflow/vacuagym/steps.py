@@ -84,8 +84,8 @@ def label_vacua(dataset: str, features: Path, labels: Path, stability: Path, mod
     """Label every geometry of a feature shard: one row a draw in ``labels``, one row a geometry in ``stability``."""
     from vacuagym import engine, models
 
-    label_model, parameters = models.resolve(model["name"], model.get("parameters") or {})
-    reads = ["geometry_id", *(name for name in label_model.READS if name != "geometry_id")]
+    labeller = models.labeller(model["name"], model.get("parameters"))
+    reads = labeller.reads(dataset)
     rows, names, made_by = read_metadata(features)
     _say_what_is_read(features, reads, names)
     made_by = {
@@ -98,11 +98,11 @@ def label_vacua(dataset: str, features: Path, labels: Path, stability: Path, mod
     }
     advance, written = progress(rows, "geometries"), 0
     with (
-        new_shard(labels, engine.label_columns(label_model), {"table": f"labels/{dataset}", **made_by}) as write_labels,
+        new_shard(labels, labeller.columns, {"table": f"labels/{dataset}", **made_by}) as write_labels,
         new_shard(stability, engine.STABILITY_COLUMNS, {"table": f"stability/{dataset}", **made_by}) as write_stability,
     ):
         for batch in read_rows(features, reads):
-            table = engine.label(label_model, parameters, seed, dataset, batch, model["draws"], model["starts"])
+            table = labeller.label(seed, dataset, batch, model["draws"], model["starts"])
             write_labels(table)
             write_stability(engine.geometry_stability(table, model["draws"]))
             written += n_rows(table)
@@ -133,9 +133,9 @@ def data_dictionary(datasets: Sequence[str], model: dict) -> list[dict]:
     """Every column of every table of a run: table, column, type, unit, meaning, source."""
     from vacuagym import engine, models
 
-    label_model, _ = models.resolve(model["name"], model.get("parameters") or {})
+    label_columns = models.labeller(model["name"], model.get("parameters")).columns
     tables = {f"features/{dataset}": feature_columns(dataset) for dataset in datasets}
-    tables |= {f"labels/{dataset}": engine.label_columns(label_model) for dataset in datasets}
+    tables |= {f"labels/{dataset}": label_columns for dataset in datasets}
     tables |= {f"stability/{dataset}": engine.STABILITY_COLUMNS for dataset in datasets}
     tables |= {"splits": splits.COLUMNS}
     return [

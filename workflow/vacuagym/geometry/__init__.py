@@ -6,9 +6,6 @@ from types import ModuleType
 # How many geometries each dataset holds; known before a run, so that the DAG is static.
 COUNTS = {"ks": 201_230, "cicy3": 7_890, "fth6d": 61_539}
 
-# Datasets the project derives itself; the others are read from their published list.
-GENERATED = ("ks", "fth6d")
-
 _MODULES = {"ks": "weight_systems", "cicy3": "cicy", "fth6d": "toric_bases"}
 
 

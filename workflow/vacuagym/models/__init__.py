@@ -1,14 +1,47 @@
-"""The label models. Each is a module; what it must define is listed in `vacuagym.engine.model`."""
+"""The label models, one module or sub-package each.
+
+A model defines ``PARAMETERS``, ``CLASSES``, ``reads(dataset)``, ``label_columns()`` and ``label(parameters, seed, dataset,
+features, n_draws, n_starts)``, see `vacuagym.models.supergravity`; or, as `vacuagym.models.toy_eft`, what
+`vacuagym.engine.model` lists, and the engine searches for its critical points.
+"""
 
 import importlib
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from vacuagym.errors import InputError
+from vacuagym.tables.columns import Column
 
 # name in the configuration: (module, what differs from the module's defaults)
-_MODELS = {"toy_eft": ("toy_eft", {}), "toy_eft_legacy": ("toy_eft", "LEGACY")}
+_MODELS = {
+    "supergravity": ("supergravity", None),
+    "toy_eft": ("toy_eft", None),
+    "toy_eft_legacy": ("toy_eft", "LEGACY"),
+}
 NAMES = tuple(_MODELS)
+
+
+class Labeller(NamedTuple):
+    """A label model with its parameters, ready for batches of geometries."""
+
+    reads: Callable  # dataset -> names of the feature columns it reads, geometry_id among them
+    columns: tuple[Column, ...]  # data dictionary of its label table
+    label: Callable  # (seed, dataset, features, n_draws, n_starts) -> the columns, n_draws rows a geometry
+
+
+def labeller(name: str, parameters: dict | None = None) -> Labeller:
+    """The labeller of a model of the configuration; arguments and errors as of `resolve`."""
+    from vacuagym import engine
+
+    model, values = resolve(name, parameters)
+    if hasattr(model, "label"):
+        return Labeller(model.reads, model.label_columns(), partial(model.label, values))
+    return Labeller(
+        lambda dataset: ("geometry_id", *model.READS), engine.label_columns(model), partial(engine.label, model, values)
+    )
 
 
 def resolve(name: str, parameters: dict | None = None):

@@ -32,19 +32,35 @@ def _arrow_type(text: str) -> pa.DataType:
     return pa.type_for_alias(text)
 
 
+# Arrow's own conversions import pandas wherever it is installed, which costs a job some 50 MB: these go by the buffers.
+
+
 def _to_arrow(column, type_: pa.DataType) -> pa.Array:
     if isinstance(column, Ragged):
-        return pa.ListArray.from_arrays(pa.array(column.offsets, pa.int32()), pa.array(column.values), type=type_)
-    return pa.array(column, type_)
+        values = _to_arrow(column.values, type_.value_type)
+        return pa.ListArray.from_arrays(_to_arrow(column.offsets, pa.int32()), values, type=type_)
+    if pa.types.is_string(type_):
+        encoded = [text.encode() for text in column.tolist()]
+        offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+        return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded)))
+    values = column.astype(type_.to_pandas_dtype(), order="C", casting="safe", copy=False)
+    bits = np.packbits(values, bitorder="little") if pa.types.is_boolean(type_) else values
+    return pa.Array.from_buffers(type_, len(values), [None, pa.py_buffer(bits)])
 
 
 def _to_numpy(array: pa.Array):
     if pa.types.is_list(array.type):
-        offsets = array.offsets.to_numpy()
-        return Ragged(array.flatten().to_numpy(), offsets - offsets[0])
+        offsets = _to_numpy(array.offsets)
+        return Ragged(_to_numpy(array.flatten()), offsets - offsets[0])
     if pa.types.is_string(array.type):
-        return array.to_numpy(zero_copy_only=False).astype(np.str_)
-    return array.to_numpy(zero_copy_only=False)
+        return np.array(array.to_pylist(), dtype=np.str_)
+    dtype, stop = array.type.to_pandas_dtype(), array.offset + len(array)
+    if len(array) == 0:
+        return np.empty(0, dtype)
+    if pa.types.is_boolean(array.type):
+        bits = np.frombuffer(array.buffers()[1], np.uint8)
+        return np.unpackbits(bits, count=stop, bitorder="little").view(np.bool_)[array.offset :]
+    return np.frombuffer(array.buffers()[1], dtype, stop)[array.offset :]
 
 
 def _open(path: Path) -> pq.ParquetFile:
