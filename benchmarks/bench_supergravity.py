@@ -1,10 +1,13 @@
-"""The supergravity labels beside scipy.optimize, one problem at a time, on the same problems.
+"""The supergravity labels beside scipy.optimize, one problem at a time, on the same problems; and how many moduli are solved.
 
-    .venv/bin/python benchmarks/bench_supergravity.py [--features results/features] [--rows 3000] [--reference-rows 20]
+    .venv/bin/python benchmarks/bench_supergravity.py [--results results] [--rows 3000] [--reference-rows 20] [--geometries 30]
 
 The reference rebuilds each row's potential from the published couplings and minimises V, with its exact gradient and Hessian in
 ln t, by scipy's trust-exact from three starts along the row's ray; it computes the masses of what it finds, proves nothing, and
 may miss critical points. The model finds all critical points on the ray with proof. CPU times of one core, after compilation.
+
+The second table follows supersymmetric points of favourable CICYs, without uplift, from the couplings of a ray, N_i and A_i tied to
+it, to couplings that are not: equal A_i, then independent N_i. A path that is lost proves nothing.
 """
 
 import argparse
@@ -15,9 +18,9 @@ import numpy as np
 from scipy import optimize
 
 from vacuagym.models import supergravity
-from vacuagym.models.supergravity import potential
-from vacuagym.tables.columns import n_rows
-from vacuagym.tables.shards import read_rows
+from vacuagym.models.supergravity import homotopy, potential
+from vacuagym.tables.columns import n_rows, take
+from vacuagym.tables.shards import read_metadata, read_rows
 
 N_DRAWS, SEED = 3, 1
 STARTS = (0.7, 1.0, 1.4)  # in units of the Kähler parameters at which x = log(A / w)
@@ -25,20 +28,36 @@ STARTS = (0.7, 1.0, 1.4)  # in units of the Kähler parameters at which x = log(
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--features", type=Path, default=Path("results/features"), help="feature shards")
+    parser.add_argument("--results", type=Path, default=Path("results"), help="results of a run")
     parser.add_argument("--rows", type=int, default=3000, help="labels a dataset for the model")
     parser.add_argument("--reference-rows", type=int, default=20, help="labels a dataset for scipy")
+    parser.add_argument("--geometries", type=int, default=30, help="CICYs for each number of moduli")
     options = parser.parse_args()
-    parameters = {name: parameter.default for name, parameter in supergravity.PARAMETERS.items()}
+    cost_table(options.results / "features", options.rows, options.reference_rows)
+    print()
+    moduli_table(options.results / "features", options.geometries)
+
+
+def defaults():
+    return {name: parameter.default for name, parameter in supergravity.PARAMETERS.items()}
+
+
+def first_features(features, dataset, rows, *more):
+    """The first rows of a dataset's feature shards, with the columns that the model reads, and more."""
+    reads, shard = [*supergravity.reads(dataset), *more], features / dataset / "part-00000.parquet"
+    stop = min(rows, read_metadata(shard)[0])
+    return next(iter(read_rows(shard, reads, 0, stop, stop)))
+
+
+def cost_table(features_folder, n_rows_wanted, n_reference):
     print("dataset  labels  us/label  scipy us/label  ratio  scipy finds what the label is named after")
     for dataset in ("ks", "cicy3", "fth6d"):
-        shard = options.features / dataset / "part-00000.parquet"
-        features = next(iter(read_rows(shard, supergravity.reads(dataset), 0, options.rows // N_DRAWS)))
-        supergravity.label(parameters, SEED, dataset, features, 1)  # compiles
+        features = first_features(features_folder, dataset, n_rows_wanted // N_DRAWS)
+        supergravity.label(defaults(), SEED, dataset, features, 1)  # compiles
         began = time.process_time()
-        table = supergravity.label(parameters, SEED, dataset, features, N_DRAWS)
+        table = supergravity.label(defaults(), SEED, dataset, features, N_DRAWS)
         ours = (time.process_time() - began) / n_rows(table)
-        rows = np.linspace(0, n_rows(table) - 1, options.reference_rows).astype(int)
+        rows = np.linspace(0, n_rows(table) - 1, n_reference).astype(int)
         began, agreed = time.process_time(), 0
         for row in rows:
             agreed += reference(dataset, features, table, row)
@@ -47,6 +66,39 @@ def main():
             f"{dataset:7}  {n_rows(table):6}  {ours * 1e6:8.1f}  {theirs * 1e6:14.0f}  {theirs / ours:5.0f}  "
             f"{agreed} of {len(rows)}"
         )
+
+
+def moduli_table(features_folder, n_geometries):
+    features = first_features(features_folder, "cicy3", 7890, "is_favourable")
+    n_moduli = np.diff(features["second_chern"].offsets)
+    print("moduli  draws  ms/draw  found: N_i and A_i tied  N_i tied, A_i equal  N_i independent, A_i equal")
+    for n in range(1, 13):
+        rows = np.flatnonzero((n_moduli == n) & features["is_favourable"])[:n_geometries]
+        if len(rows) == 0:
+            continue
+        chosen = take(features, rows)
+        table = supergravity.label(defaults() | {"no_uplift_fraction": 1.0}, SEED, "cicy3", chosen, 1)
+        began = time.process_time()
+        found = np.array([solvable(chosen, table, row) for row in range(len(rows))])
+        spent = (time.process_time() - began) / len(rows) * 1e3
+        shares = "  ".join(f"{share:6.2f}" for share in found.mean(axis=0))
+        print(f"{n:6}  {len(rows):5}  {spent:7.1f}  {shares}")
+
+
+def solvable(features, table, row):
+    """Whether the row has a critical point on its ray, and whether it can be followed to equal A_i, and to independent N_i."""
+    if np.isnan(table["potential_value"][row]):
+        return False, False, False
+    tied = theory_of("cicy3", features, table, row, row)
+    point = homotopy.refine(tied, row_of(table["critical_point"], row))
+    if point is None:
+        return True, False, False
+    n = len(point)
+    equal = tied._replace(amplitudes=np.sign(tied.amplitudes) / n)
+    low, high = np.log(defaults()["gauge_rank_cicy3"])
+    ranks = np.exp(np.random.default_rng(row).uniform(low, high, n))
+    independent = equal._replace(rates=2 * np.pi / ranks)
+    return True, *(homotopy.follow(tied, end, point) is not None for end in (equal, independent))
 
 
 def row_of(column, row):
@@ -79,28 +131,32 @@ def intersection_numbers(dataset, features, geometry):
     return kappa
 
 
-def reference(dataset, features, table, row):
-    """Minimise one row's potential with scipy; whether a minimum was found exactly if the label is a vacuum."""
-    geometry = row // N_DRAWS
+def theory_of(dataset, features, table, row, geometry):
+    """The potential of a row, rebuilt from the published couplings and the geometry alone."""
     kappa = intersection_numbers(dataset, features, geometry)
     direction = row_of(table["ray"], row)
     tau = potential.four_cycles(kappa, direction)
-    amplitudes = direction * tau / (3 * potential.volume(kappa, direction))
-    rates = 2 * np.pi * tau.min() / (table["gauge_rank"][row] * tau)
+    amplitudes = direction * tau / (3 * potential.volume(kappa, direction)) * (1 - 2 * table["axion_branch"][row])
+    rates = 2 * np.pi * tau.min() / (float(table["gauge_rank"][row]) * tau)
     chi = features["euler_characteristic"][geometry] * (1 - 2 * int(table["is_mirror"][row]))
-    flux = 10.0 ** float(table["log10_flux"][row])
-    theory = potential.Theory(
+    return potential.Theory(
         kappa,
         potential.alpha_prime(chi, float(table["string_coupling"][row])),
-        -flux,
+        -(10.0 ** float(table["log10_flux"][row])),
         amplitudes,
         rates,
         table["uplift"][row],
         table["uplift_power"][row],
     )
+
+
+def reference(dataset, features, table, row):
+    """Minimise one row's potential with scipy; whether a minimum was found exactly if the label is a vacuum."""
+    theory, direction = theory_of(dataset, features, table, row, row // N_DRAWS), row_of(table["ray"], row)
+    flux, tau = -theory.w0, potential.four_cycles(theory.kappa, direction)
     x = -np.log(flux)
-    start = direction * np.sqrt(x / (rates[0] * tau[0]))
-    unit = flux**2 / potential.volume(kappa, start) ** 2
+    start = direction * np.sqrt(x / (theory.rates[0] * tau[0]))
+    unit = flux**2 / potential.volume(theory.kappa, start) ** 2
 
     def value(u):
         return potential.value(theory, np.exp(u), np.zeros(len(u))) / unit

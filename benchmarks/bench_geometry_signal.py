@@ -1,0 +1,93 @@
+"""How much of the supergravity labels the geometry explains: trees on couplings alone beside trees on couplings and geometry.
+
+    .venv/bin/python benchmarks/bench_geometry_signal.py [--results results] [--rows 20000] [--seeds 5]
+
+For each dataset and each of several fresh seeds, geometries of a finished run are labelled anew, once each; rows outside control
+are left out. Gradient-boosted trees predict the class of rows whose duplicate groups the training rows do not contain. The
+table gives the macro-F1 of both, and their difference with an interval from a bootstrap over groups and seeds.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.metrics import f1_score
+
+from vacuagym import models
+from vacuagym.steps import feature_columns
+from vacuagym.tables.hashing import hash_rows
+from vacuagym.tables.shards import read_rows
+
+COUPLINGS = ("log10_flux", "gauge_rank", "string_coupling", "uplift_ratio", "is_mirror")
+NOT_INPUTS = ("dataset", "geometry_id", "duplicate_group")
+TEST_SHARE, BOOTSTRAPS = 0.3, 400
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--results", type=Path, default=Path("results"), help="results of a run")
+    parser.add_argument("--rows", type=int, default=20_000, help="geometries a dataset, at most")
+    parser.add_argument("--seeds", type=int, default=5, help="fresh seeds")
+    parser.add_argument("--target", default="stability", choices=("stability", "vacuum_type"))
+    options = parser.parse_args()
+    print(f"{options.target}, macro-F1   controlled  couplings  with geometry  gain [95 % interval]")
+    for dataset in ("ks", "cicy3", "fth6d"):
+        inputs, groups, features = geometry_table(options.results, dataset, options.rows)
+        runs = [one_seed(dataset, inputs, groups, features, seed, options.target) for seed in range(options.seeds)]
+        share, alone, both = (np.mean([run[k] for run in runs]) for k in range(3))
+        gains = np.concatenate([run[3] for run in runs])
+        low, high = np.quantile(gains, [0.025, 0.975])
+        print(f"{dataset:22}  {share:10.3f}  {alone:9.3f}  {both:13.3f}  {both - alone:.3f} [{low:.3f}, {high:.3f}]")
+
+
+def geometry_table(results, dataset, limit):
+    """Numbers of each geometry (rows, k), its duplicate group, and the columns that the label model reads, in batches."""
+    labeller = models.labeller("supergravity")
+    flat = [c.name for c in feature_columns(dataset) if c.name not in NOT_INPUTS and not c.type.startswith("list")]
+    reads = list(dict.fromkeys([*flat, "duplicate_group", *labeller.reads(dataset)]))
+    inputs, groups, batches, rows = [], [], [], 0
+    for path in sorted((results / "features" / dataset).glob("part-*.parquet")):
+        for batch in read_rows(path, reads):
+            if rows >= limit:
+                break
+            inputs.append(np.column_stack([batch[name] for name in flat]).astype(float))
+            groups.append(batch["duplicate_group"])
+            batches.append({name: batch[name] for name in labeller.reads(dataset)})
+            rows += len(groups[-1])
+    return np.concatenate(inputs), np.concatenate(groups), batches
+
+
+def one_seed(dataset, inputs, groups, batches, seed, target):
+    """Share of controlled rows, macro-F1 of both trees, and bootstrapped gains of the second over the first."""
+    labeller = models.labeller("supergravity")
+    tables = [labeller.label(1_000 + seed, dataset, batch, 1, 1) for batch in batches]
+    controlled, truth = (np.concatenate([table[name] for table in tables]) for name in ("controlled", target))
+    couplings = np.concatenate([np.column_stack([table[name] for name in COUPLINGS]) for table in tables])
+    test = hash_rows([groups], f"signal {seed}") / 2.0**63 < TEST_SHARE
+    train, test = np.flatnonzero(controlled & ~test), np.flatnonzero(controlled & test)
+    predictions = []
+    for columns in (couplings, np.hstack([couplings, inputs])):
+        tree = HistGradientBoostingClassifier(random_state=seed).fit(columns[train], truth[train])
+        predictions.append(tree.predict(columns[test]))
+    alone, both = (macro_f1(truth[test], predicted) for predicted in predictions)
+    return controlled.mean(), alone, both, bootstrap(truth[test], groups[test], predictions, seed)
+
+
+def bootstrap(truth, groups, predictions, seed):
+    """Gains in macro-F1 on resampled duplicate groups, (BOOTSTRAPS,)."""
+    names, member = np.unique(groups, return_inverse=True)
+    rng, gains = np.random.default_rng(seed), np.empty(BOOTSTRAPS)
+    for k in range(BOOTSTRAPS):
+        weights = np.bincount(rng.integers(0, len(names), len(names)), minlength=len(names))[member]
+        alone, both = (macro_f1(truth, predicted, weights) for predicted in predictions)
+        gains[k] = both - alone
+    return gains
+
+
+def macro_f1(truth, predicted, weights=None):
+    return f1_score(truth, predicted, average="macro", sample_weight=weights, zero_division=0.0)
+
+
+if __name__ == "__main__":
+    main()
