@@ -35,7 +35,7 @@ def test_a_job_over_its_memory_ends_with_a_message():
 
 def test_threads_are_limited():
     done = run(
-        "from vacuagym.process import limit_threads\nlimit_threads(1)\n"
+        "from vacuagym.process import limit_libraries\nlimit_libraries(1)\n"
         "import polars, pyarrow\nprint(polars.thread_pool_size(), pyarrow.io_thread_count())"
     )
     assert done.stdout.split() == ["1", "1"], done.stderr

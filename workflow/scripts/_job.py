@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vacuagym.errors import InputError
-from vacuagym.process import limit_threads, peak_memory_mb, record_memory, redirect_output, watch_memory
+from vacuagym.process import limit_libraries, peak_memory_mb, record_memory, redirect_output, watch_memory
 
 
 @contextmanager
@@ -16,7 +16,7 @@ def job(snakemake):
     Import numerical libraries inside the body: thread limits only reach libraries that are not loaded yet.
     """
     redirect_output(Path(snakemake.log[0]))
-    limit_threads(snakemake.threads)
+    limit_libraries(snakemake.threads)
     wildcards = ",".join(f"{key}={value}" for key, value in snakemake.wildcards.items())
     mem_mb = snakemake.resources.mem_mb
     watch_memory(mem_mb, f"{snakemake.rule} {wildcards}".strip())
