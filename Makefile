@@ -17,9 +17,10 @@ slow: .venv/installed-test
 	.venv/bin/python -m pytest -m slow
 
 lint: .venv/installed-test
-	.venv/bin/ruff check workflow tests
-	.venv/bin/ruff format --check workflow tests
+	.venv/bin/ruff check workflow tests benchmarks
+	.venv/bin/ruff format --check workflow tests benchmarks
 	.venv/bin/snakefmt --check Snakefile workflow
+	.venv/bin/snakemake --lint
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'

@@ -1,4 +1,4 @@
-"""In: the configuration. Out: what every rule asks about it: datasets, shards, rows, threads, memory."""
+"""In: the configuration. Out: what the rules ask about it. Datasets, shards, rows, threads, memory."""
 
 from vacuagym.config import checked
 from vacuagym.errors import InputError
