@@ -5,10 +5,8 @@ with n_r + 1 = sum of the row, and sum n_r - K = 3. Rows and columns may be perm
 lexicographically largest one, read row by row. ``geometry_id`` is the rank by (m, K, canonical matrix).
 """
 
-import lzma
 import re
-from itertools import pairwise
-from math import gcd
+from itertools import combinations_with_replacement, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +14,7 @@ from numba import njit
 
 from vacuagym.errors import InputError
 from vacuagym.geometry import COUNTS
+from vacuagym.geometry.configurations import canonical_form, threefolds
 from vacuagym.geometry.lists import read_text
 from vacuagym.tables.columns import Column, Columns, Ragged, content_sha256, ragged
 from vacuagym.tables.hashing import hash_rows
@@ -26,7 +25,6 @@ COUNT = COUNTS[DATASET]
 CONTENT_SHA256 = "0d842ded8d58ec6b646fcd37152ae86174398479001a2e5d2306b227f0ead8bb"
 
 MAX_FACTORS, MAX_EQUATIONS, MAX_DEGREE = 12, 15, 5
-STORED_CONFIGURATIONS = Path(__file__).with_name("cicy3.bin.xz")
 
 GEOMETRY_COLUMNS = (
     Column("n_factors", "int32", "1", "Projective factors m: rows of the configuration matrix."),
@@ -78,101 +76,26 @@ FEATURES = (
 
 
 def generate() -> dict[str, np.ndarray | Ragged]:
-    """All configurations, as ``python -m vacuagym.geometry.cicy_enumeration`` derives them; it stores them by ``pack``.
+    """All configurations from first principles.
 
     Returns
     -------
     n_factors, n_equations : (7890,) int32.
     configuration : ragged int8, canonical matrices row by row, in canonical order.
-
-    Raises
-    ------
-    InputError : the stored file is missing or damaged.
     """
-    again = "run python -m vacuagym.geometry.cicy_enumeration to write it again"
-    try:
-        numbers = np.frombuffer(lzma.decompress(STORED_CONFIGURATIONS.read_bytes()), np.int8)
-        m, k = numbers[: 2 * COUNT].reshape(2, COUNT)
-    except (OSError, lzma.LZMAError, ValueError) as error:
-        raise InputError(STORED_CONFIGURATIONS, f"cannot be read ({error}); {again}") from error
-    table = {
-        "n_factors": m.astype(np.int32),
-        "n_equations": k.astype(np.int32),
-        "configuration": Ragged(numbers[2 * COUNT :].copy(), _offsets(m.astype(np.int64) * k)),
+    matrices = threefolds()
+    if len(matrices) != COUNT:
+        raise RuntimeError(f"{len(matrices)} configurations found, {COUNT} are known")
+    return _table(matrices)
+
+
+def _table(matrices: list[np.ndarray]) -> dict[str, np.ndarray | Ragged]:
+    """Columns of the geometry table from canonical matrices in canonical order."""
+    return {
+        "n_factors": np.array([len(matrix) for matrix in matrices], dtype=np.int32),
+        "n_equations": np.array([matrix.shape[1] for matrix in matrices], dtype=np.int32),
+        "configuration": ragged([matrix.ravel() for matrix in matrices], np.int8),
     }
-    if content_sha256(table) != CONTENT_SHA256:
-        raise InputError(STORED_CONFIGURATIONS, f"holds other configurations than the 7,890 known ones; {again}")
-    return table
-
-
-def pack(matrices: list[np.ndarray]) -> bytes:
-    """Compress matrices (m, K) int8: every m, every K, all entries row by row."""
-    m, k = (bytes(sizes) for sizes in zip(*(matrix.shape for matrix in matrices), strict=True))
-    return lzma.compress(m + k + b"".join(matrix.tobytes() for matrix in matrices), preset=9 | lzma.PRESET_EXTREME)
-
-
-def canonical_form(matrix: np.ndarray) -> np.ndarray:
-    """The lexicographically largest (m, K) int8 of the matrices that permutations of rows and columns give."""
-    return canonical_matrix(np.ascontiguousarray(matrix, dtype=np.int8))
-
-
-@njit(cache=True, nogil=True)
-def canonical_matrix(q):
-    """``canonical_form`` of a C-contiguous int8 matrix.
-
-    Rows are chosen one after the other. Columns that agree on the rows chosen so far form a class and are still free to
-    be permuted, so the best next row is the one that is largest once sorted within each class. All choices that tie are
-    carried on together; their classes begin at the same positions.
-    """
-    m, k = q.shape
-    form = np.empty_like(q)
-    begins = np.zeros(k, np.bool_)  # where a class of columns begins
-    begins[0] = True
-    columns, used = np.arange(k).reshape(1, k), np.zeros((1, m), np.bool_)
-    order = np.empty(k, np.int64)
-    for i in range(m):
-        next_columns = np.empty((len(columns) * (m - i), k), np.int64)
-        next_used = np.empty((len(columns) * (m - i), m), np.bool_)
-        ties = 0
-        for state in range(len(columns)):
-            for r in range(m):
-                if used[state, r] or _has_unused_twin(q, r, used[state]):
-                    continue
-                begin = 0
-                for a in range(k):  # insertion sort, descending within the class
-                    begin = a if begins[a] else begin
-                    column = columns[state, a]
-                    b = a
-                    while b > begin and q[r, order[b - 1]] < q[r, column]:
-                        order[b] = order[b - 1]
-                        b -= 1
-                    order[b] = column
-                sign = 1 if ties == 0 else 0
-                for a in range(k):
-                    if sign == 0:
-                        sign = np.sign(q[r, order[a]] - form[i, a])
-                if sign > 0:
-                    ties = 0
-                    for a in range(k):
-                        form[i, a] = q[r, order[a]]
-                if sign >= 0:
-                    next_columns[ties] = order
-                    next_used[ties] = used[state]
-                    next_used[ties, r] = True
-                    ties += 1
-        columns, used = next_columns[:ties].copy(), next_used[:ties].copy()
-        for a in range(1, k):
-            begins[a] = begins[a] or form[i, a] != form[i, a - 1]
-    return form
-
-
-@njit(cache=True, nogil=True)
-def _has_unused_twin(q, r, used):
-    """Whether an unused row before r equals it: of equal rows the first goes first."""
-    for s in range(r):
-        if not used[s] and np.array_equal(q[s], q[r]):
-            return True
-    return False
 
 
 # --- topology ---------------------------------------------------------------------------------------------------------
@@ -187,12 +110,13 @@ def _binomial(n, k):
 
 
 @njit(cache=True, nogil=True)
-def intersections(q, n, d):
-    """Write d_rst = coefficient of prod_r J_r^{n_r} in J_r J_s J_t prod_a (sum_r q_ra J_r) to ``d`` (m, m, m).
+def intersections(q, n):
+    """d_rst = coefficient of prod_r J_r^{n_r} in J_r J_s J_t prod_a (sum_r q_ra J_r), (m, m, m) int64.
 
     q : (m, K) int64; n : (m,) int64, dimensions of the factors.
     """
     m, k = q.shape
+    d = np.zeros((m, m, m), np.int64)
     stride = np.ones(m + 1, np.int64)
     for r in range(m):
         stride[r + 1] = stride[r] * (n[r] + 1)
@@ -221,6 +145,7 @@ def intersections(q, n, d):
                     fits = fits and need[i] <= n[i]
                     cell -= need[i] * stride[i]
                 d[r, s, t] = poly[cell] if fits else 0
+    return d
 
 
 @njit(cache=True, nogil=True)
@@ -241,16 +166,6 @@ def chern_numbers(q, n, d):
                     c2[t] += q[r, a] * q[s, a] * d[r, s, t]
                     chi -= q[r, a] * q[s, a] * q[t, a] * d[r, s, t]
     return chi // 3, c2 // 2
-
-
-@njit(cache=True, nogil=True)
-def euler_number(q):
-    """chi of a configuration matrix (m, K) int64."""
-    m = len(q)
-    n = q.sum(axis=1) - 1
-    d = np.zeros((m, m, m), np.int64)
-    intersections(q, n, d)
-    return chern_numbers(q, n, d)[0]
 
 
 @njit(cache=True, nogil=True)
@@ -296,7 +211,7 @@ def _restricted_cohomology(q, n, bundle, h):
 
 
 @njit(cache=True, nogil=True)
-def _tangent_cohomology(q, n, h):
+def _hodge_numbers(q, n):
     """h11 and h21 of a complete intersection that is no product, from 0 -> TX -> TA|X -> N -> 0 and the Euler sequence."""
     m, k = q.shape
     tangent, normal = np.zeros(4, np.int64), np.zeros(4, np.int64)
@@ -312,8 +227,9 @@ def _tangent_cohomology(q, n, h):
     for a in range(k):
         _restricted_cohomology(q, n, q[:, a].copy(), part)
         normal += part
-    h[1] = normal[0] - tangent[0] + max(tangent[1] - normal[1], 0)
-    h[0] = max(normal[1] - tangent[1], 0) + tangent[2] - normal[2]
+    h11 = max(normal[1] - tangent[1], 0) + tangent[2] - normal[2]
+    h21 = normal[0] - tangent[0] + max(tangent[1] - normal[1], 0)
+    return h11, h21
 
 
 @njit(cache=True, nogil=True)
@@ -360,67 +276,6 @@ def smith_normal_form(matrix):
     return diagonal
 
 
-@njit(cache=True, nogil=True)
-def _components(q):
-    """Number of blocks of the configuration matrix: the threefold is a product if there are several."""
-    m, k = q.shape
-    label = np.arange(m)
-    for a in range(k):
-        first = -1
-        for r in range(m):
-            if q[r, a] != 0:
-                if first < 0:
-                    first = label[r]
-                else:
-                    old = label[r]
-                    for s in range(m):
-                        if label[s] == old:
-                            label[s] = first
-    return len(np.unique(label))
-
-
-N_INVARIANTS = 7 + 2 * MAX_FACTORS
-
-
-@njit(cache=True, nogil=True)
-def _topology(configuration, offsets, n_factors, second_chern, packed, packed_offsets, chern_offsets, out):
-    """Invariants of each configuration: chi, h11, h21, components, four gcds, two Smith normal forms."""
-    h = np.zeros(2, np.int64)
-    for row in range(len(n_factors)):
-        m = n_factors[row]
-        q = configuration[offsets[row] : offsets[row + 1]].astype(np.int64).reshape(m, -1)
-        n = q.sum(axis=1) - 1
-        d = np.zeros((m, m, m), np.int64)
-        intersections(q, n, d)
-        chi, c2 = chern_numbers(q, n, d)
-        gcds = np.zeros(4, np.int64)
-        at = packed_offsets[row]
-        for r in range(m):
-            second_chern[chern_offsets[row] + r] = c2[r]
-            gcds[3] = gcd(gcds[3], c2[r])
-            for s in range(r, m):
-                for t in range(s, m):
-                    x = d[r, s, t]
-                    packed[at] = x
-                    at += 1
-                    gcds[0] = gcd(gcds[0], x)
-                    gcds[1] = gcd(gcds[1], x if r == s or s == t else 2 * x)
-                    gcds[2] = gcd(gcds[2], x if r == s == t else (3 * x if r == s or s == t else 6 * x))
-        blocks = _components(q)
-        if blocks == 1:
-            _tangent_cohomology(q, n, h)
-        else:  # Künneth: T^2 x K3, or T^6
-            h[:] = 21 if blocks == 2 else 9
-        out[row, 0], out[row, 1], out[row, 2] = chi, h[0], h[1]
-        out[row, 3:7] = gcds
-        flat = np.zeros((m, m * m + 1), np.int64)
-        flat[:, : m * m] = d.reshape(m, m * m)
-        smith = smith_normal_form(flat.copy())
-        out[row, 7 : 7 + m] = smith
-        flat[:, m * m] = c2
-        out[row, 7 + MAX_FACTORS : 7 + MAX_FACTORS + m] = smith_normal_form(flat)
-
-
 def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
     """Exact features of a batch of configurations; each row depends on its own matrix alone.
 
@@ -434,54 +289,85 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
     -------
     The columns of ``FEATURES``.
     """
-    m, k = geometries["n_factors"].astype(np.int64), geometries["n_equations"].astype(np.int64)
-    configuration = geometries["configuration"]
-    chern_offsets = _offsets(m)
-    packed_offsets = _offsets(m * (m + 1) * (m + 2) // 6)
-    second_chern, packed = np.zeros(chern_offsets[-1], np.int32), np.zeros(packed_offsets[-1], np.int32)
-    out = np.zeros((len(m), N_INVARIANTS), np.int64)
-    _topology(configuration.values, configuration.offsets, m, second_chern, packed, packed_offsets, chern_offsets, out)
-    chi, h11, h21 = out[:, 0], out[:, 1], out[:, 2]
-    wrong = np.flatnonzero(chi != 2 * (h11 - h21))
-    if len(wrong):
-        start, stop = configuration.offsets[wrong[0] : wrong[0] + 2]
-        matrix = configuration.values[start:stop].reshape(m[wrong[0]], -1).tolist()
-        raise InputError(f"configuration {matrix}", "has Hodge numbers that contradict its Euler number")
+    values, offsets = geometries["configuration"]
     matrices = [
-        configuration.values[a:b].reshape(rows, -1)
-        for a, b, rows in zip(configuration.offsets[:-1], configuration.offsets[1:], m, strict=True)
+        values[start:stop].reshape(m, -1).astype(np.int64)
+        for start, stop, m in zip(offsets[:-1], offsets[1:], geometries["n_factors"], strict=True)
     ]
-    product = np.array([len(matrix) > 1 and _components(matrix.astype(np.int64)) > 1 for matrix in matrices], bool)
-    columns = {
-        "duplicate_group": hash_rows(out[:, 1:], DATASET),
+    columns = {column.name: [] for column in FEATURES}
+    invariants = np.zeros((len(matrices), 6 + 2 * MAX_FACTORS), np.int64)
+    for q, numbers in zip(matrices, invariants, strict=True):
+        row = _features_of(q, numbers)
+        for name, value in row.items():
+            columns[name].append(value)
+    columns["duplicate_group"] = hash_rows(invariants, DATASET)
+    return {
+        column.name: ragged(columns[column.name], column.type[5:-1])
+        if column.type.startswith("list")
+        else np.asarray(columns[column.name]).astype(column.type)
+        for column in FEATURES
+    }
+
+
+def _features_of(q, invariants):
+    """Every feature of a configuration matrix (m, K) int64 but the duplicate group, which ``invariants`` identify.
+
+    Writes h11, h21, the four gcds and the Smith normal forms of (d) and (d, c2) to ``invariants`` (6 + 2 * MAX_FACTORS,).
+    """
+    m, k = q.shape
+    n = q.sum(axis=1) - 1
+    d = intersections(q, n)
+    chi, c2 = chern_numbers(q, n, d)
+    n_blocks = _n_blocks(q)
+    if n_blocks == 1:
+        h11, h21 = _hodge_numbers(q, n)
+    else:  # Künneth: T^2 x K3, or T^6
+        h11 = h21 = 21 if n_blocks == 2 else 9
+    if chi != 2 * (h11 - h21):
+        raise InputError(f"configuration {q.tolist()}", "has Hodge numbers that contradict its Euler number")
+    r, s, t = np.array([*combinations_with_replacement(range(m), 3)]).T
+    packed = d[r, s, t]
+    some_equal, all_equal = (r == s) | (s == t), (r == s) & (s == t)
+    gcds = (
+        np.gcd.reduce(packed),
+        np.gcd.reduce(np.where(some_equal, 1, 2) * packed),
+        np.gcd.reduce(np.where(all_equal, 1, np.where(some_equal, 3, 6)) * packed),
+        np.gcd.reduce(c2),
+    )
+    flat = d.reshape(m, -1)
+    invariants[:6] = h11, h21, *gcds
+    invariants[6:][:m] = smith_normal_form(flat.copy())
+    invariants[6 + MAX_FACTORS :][:m] = smith_normal_form(np.column_stack([flat, c2]))
+    return {
         "h11": h11,
         "h21": h21,
         "euler_characteristic": chi,
         "n_moduli": h11,
         "n_factors": m,
         "n_equations": k,
-        "is_favourable": (h11 == m) & ~product,
-        "is_product": product,
+        "is_favourable": n_blocks == 1 and h11 == m,
+        "is_product": n_blocks > 1,
         "ambient_dimension": k + 3,
-        "n_p1_factors": np.array([np.count_nonzero(matrix.sum(axis=1) == 2) for matrix in matrices]),
-        "max_factor_dimension": np.array([matrix.sum(axis=1).max() - 1 for matrix in matrices]),
-        "max_degree": np.array([matrix.max() for matrix in matrices]),
-        "n_nonzero_degrees": np.array([np.count_nonzero(matrix) for matrix in matrices]),
-        "max_equation_degree": np.array([matrix.sum(axis=0).max() for matrix in matrices]),
-        "gcd_d": out[:, 3],
-        "gcd_d_even": out[:, 4],
-        "gcd_d_cubic": out[:, 5],
-        "gcd_second_chern": out[:, 6],
-    }
-    types = {column.name: column.type for column in FEATURES}
-    return {name: column.astype(types[name]) for name, column in columns.items()} | {
-        "second_chern": Ragged(second_chern, chern_offsets),
-        "triple_intersection_numbers": Ragged(packed, packed_offsets),
+        "n_p1_factors": np.count_nonzero(n == 1),
+        "max_factor_dimension": n.max(),
+        "max_degree": q.max(),
+        "n_nonzero_degrees": np.count_nonzero(q),
+        "max_equation_degree": q.sum(axis=0).max(),
+        "gcd_d": gcds[0],
+        "gcd_d_even": gcds[1],
+        "gcd_d_cubic": gcds[2],
+        "gcd_second_chern": gcds[3],
+        "second_chern": c2,
+        "triple_intersection_numbers": packed,
     }
 
 
-def _offsets(lengths: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+def _n_blocks(q):
+    """Number of blocks of the configuration matrix: the threefold is a product if there are several."""
+    meet = q @ q.T > 0  # factors with a polynomial in common
+    for _ in range(MAX_FACTORS.bit_length()):
+        meet = meet @ meet
+    return len(np.unique(meet, axis=0))
 
 
 # --- the published list -----------------------------------------------------------------------------------------------
@@ -506,11 +392,7 @@ def read(source: Path) -> dict[str, np.ndarray | Ragged]:
                 f"entry {again['Num'][0]} is entry {fields['Num'][0]} (line {first}) with rows and columns permuted; "
                 "download the list again",
             )
-    table = {
-        "n_factors": np.array([forms[i].shape[0] for i in order], dtype=np.int32),
-        "n_equations": np.array([forms[i].shape[1] for i in order], dtype=np.int32),
-        "configuration": ragged([forms[i].ravel() for i in order], np.int8),
-    }
+    table = _table([forms[i] for i in order])
     found = features(table)
     for row, i in enumerate(order):
         line, fields, _ = entries[i]

@@ -1,0 +1,306 @@
+"""Configuration matrices of complete-intersection Calabi-Yau manifolds: identities, canonical form, complete list.
+
+A configuration matrix q (m, K) lists the degrees of K polynomials in m projective factors. The factor of row r is P^{n_r}
+with n_r + 1 = sum of the row (c1 = 0), the dimension is sum n_r - K. Candelas, Dale, Lütken, Schimmrigk, Nucl. Phys. B298
+(1988) 493, list the threefolds, leaving out each matrix that an identity turns into a smaller or simpler one:
+
+1. a linear polynomial lowers the dimension of its factor by one;
+2. P1[2] is two points;
+3. P2[2] = P1;
+4. P3[2] = P1 P1;
+5. P1 P2 [2; 1] = P1 P1;
+6. P2 P2 [1 1; 2 1] = P1 P2 [2; 2];
+7. an ineffective splitting can be contracted (``_splitting_is_effective``). P1 P1 [1; 1] = P1 is of this kind.
+
+Read q as the incidence matrix of a bipartite multigraph: factors and polynomials are its vertices, the degree q_ra is the
+number of edges between r and a. Then sum (n_r + 1) is the number of edges, and each component of dimension d has
+edges - vertices + 1 = d + 1 independent cycles. That makes the search finite and short. Take a matrix nothing reduces:
+
+- Every vertex has two edges at least: factors since n_r >= 1, polynomials by 1. Those with just two are the P1s and the
+  polynomials of total degree 2, and a polynomial of degree 2 does not join two P1s, by 7.
+- Not every vertex of a component has two edges: it would be a cycle, P1[2] or one that 7 reduces. So d >= 1.
+- Hence a component is a multigraph of d + 1 independent cycles, all of whose vertices have three links or more, and
+  whose links are chains of alternating P1s and polynomials of degree 2 with one P1 at most. What a link is follows from
+  what it joins and from whether it has a P1: factor - (polynomial - P1 -) polynomial - factor, factor - (polynomial - P1)
+  - polynomial, polynomial - P1 - polynomial.
+- Each such multigraph becomes one vertex with d + 1 loops when a spanning tree is contracted. So undoing contractions
+  one by one, from that vertex on, gives them all: 3, 15 and 111 for d = 1, 2 and 3.
+- All ways to declare the vertices factors or polynomials and to place the P1s give all candidates (312,623 for d = 3).
+"""
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+from numba import njit
+
+
+def threefolds() -> list[np.ndarray]:
+    """The canonical matrices (m, K) int8 of all threefolds, connected or direct products, ordered by (m, K, matrix)."""
+    curves, surfaces = irreducible_connected(1), irreducible_connected(2)
+    products = [(curve, surface) for curve in curves for surface in surfaces] + [*product(curves, repeat=3)]
+    matrices = irreducible_connected(3) + [canonical_form(_block_diagonal(blocks)) for blocks in products]
+    return _distinct(matrices)
+
+
+def irreducible_connected(dimension: int) -> list[np.ndarray]:
+    """The canonical matrices (m, K) int8 of this dimension (>= 1) that nothing reduces and that are no direct products."""
+    return _distinct(form for links in multigraphs(dimension + 1) for form in _irreducible(links))
+
+
+def _distinct(matrices) -> list[np.ndarray]:
+    """The different ones of canonical matrices, ordered by (m, K, matrix)."""
+    found = {(*matrix.shape, matrix.tobytes()): matrix for matrix in matrices}
+    return [found[key] for key in sorted(found)]
+
+
+def _block_diagonal(blocks) -> np.ndarray:
+    matrix = np.zeros(np.sum([block.shape for block in blocks], axis=0), np.int8)
+    r = a = 0
+    for block in blocks:
+        matrix[r : r + block.shape[0], a : a + block.shape[1]] = block
+        r, a = r + block.shape[0], a + block.shape[1]
+    return matrix
+
+
+# --- multigraphs ------------------------------------------------------------------------------------------------------
+
+
+def multigraphs(cycles: int) -> list[np.ndarray]:
+    """All connected multigraphs with this number (>= 2) of independent cycles whose vertices have three links or more.
+
+    Returns
+    -------
+    Incidence matrices (vertices, links) int8, each column with two 1s or, for a loop, one 2; one per isomorphism class.
+    """
+    found = []
+    graphs = [np.full((1, cycles), 2, np.int8)]
+    while graphs:
+        found += graphs
+        graphs = _distinct(canonical_form(split) for graph in graphs for split in _vertex_splits(graph))
+    return found
+
+
+def _vertex_splits(graph: np.ndarray) -> Iterator[np.ndarray]:
+    """The multigraphs in which one link, the last, contracts to a vertex of ``graph``."""
+    vertices, links = graph.shape
+    for x, ends in enumerate(graph):
+        for kept in product(*(range(count + 1) for count in ends)):
+            if 2 <= sum(kept) <= ends.sum() - 2:
+                split = np.zeros((vertices + 1, links + 1), np.int8)
+                split[:vertices, :links] = graph
+                split[vertices, :links] = ends - kept
+                split[x, :links] = kept
+                split[[x, vertices], links] = 1
+                yield split
+
+
+@njit(cache=True, nogil=True)
+def _irreducible(graph):
+    """The canonical matrices that nothing reduces of all candidates on a multigraph (vertices, links) int8.
+
+    A candidate is a choice of the vertices that are factors and of the links that have a P1. A matrix occurs once for
+    each choice that the multigraph's symmetries make of it.
+    """
+    vertices, links = graph.shape
+    ends = np.empty((links, 2), np.int64)
+    for link in range(links):
+        end = 0
+        for x in range(vertices):
+            for _ in range(graph[x, link]):
+                ends[link, end] = x
+                end += 1
+    is_factor, has_p1 = np.empty(vertices, np.bool_), np.empty(links, np.bool_)
+    forms = []
+    for choice in range(1 << (vertices + links)):
+        for x in range(vertices):
+            is_factor[x] = (choice >> x) & 1
+        possible = True
+        for link in range(links):
+            has_p1[link] = (choice >> (vertices + link)) & 1
+            possible = possible and (has_p1[link] or is_factor[ends[link, 0]] or is_factor[ends[link, 1]])
+        if possible:
+            q = _candidate(ends, is_factor, has_p1)
+            if not reduces(q):
+                forms.append(canonical_matrix(q))
+    return forms
+
+
+@njit(cache=True, nogil=True)
+def _candidate(ends, is_factor, has_p1):
+    """The matrix (m, K) int8 of a multigraph whose links join ``ends`` (links, 2)."""
+    vertices, links = len(is_factor), len(ends)
+    q = np.zeros((vertices + links, vertices + 2 * links), np.int8)
+    place = np.empty(vertices, np.int64)  # row of a factor, column of a polynomial
+    m = k = 0
+    for x in range(vertices):
+        if is_factor[x]:
+            place[x] = m
+            m += 1
+        else:
+            place[x] = k
+            k += 1
+    for link in range(links):
+        x, y = ends[link]
+        if has_p1[link]:
+            for end in ends[link]:
+                if is_factor[end]:
+                    q[place[end], k] = q[m, k] = 1
+                    k += 1
+                else:
+                    q[m, place[end]] += 1
+            m += 1
+        elif is_factor[x] and is_factor[y]:
+            q[place[x], k] += 1
+            q[place[y], k] += 1
+            k += 1
+        elif is_factor[x]:
+            q[place[x], place[y]] += 1
+        else:
+            q[place[y], place[x]] += 1
+    return q[:m, :k].copy()
+
+
+# --- identities -------------------------------------------------------------------------------------------------------
+
+
+@njit(cache=True, nogil=True)
+def reduces(q):
+    """Whether one of the identities reduces a configuration matrix (m, K) int8."""
+    m, k = q.shape
+    n, degrees = np.full(m, -1, np.int64), np.zeros(k, np.int64)
+    for r in range(m):
+        for a in range(k):
+            n[r] += q[r, a]
+            degrees[a] += q[r, a]
+    for a in range(k):
+        if degrees[a] < 2:  # 1
+            return True
+        for r in range(m):
+            if q[r, a] == 2 and degrees[a] == 2 and n[r] <= 3:  # 2, 3, 4
+                return True
+            if q[r, a] != 2 or degrees[a] != 3:
+                continue
+            for s in range(m):
+                if q[s, a] == 1 and n[s] == 2 and n[r] == 1:  # 5
+                    return True
+                if q[s, a] == 1 and n[s] == 2 and n[r] == 2:  # 6
+                    for b in range(k):
+                        if q[r, b] == 1 and q[s, b] == 1 and degrees[b] == 2:
+                            return True
+    for r in range(m):
+        if m > 1 and q[r].max() == 1 and not _splitting_is_effective(q, n, r):  # 7
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def _splitting_is_effective(q, n, r):
+    """Whether the contraction of a row r of n_r + 1 ones is another manifold than q (m, K), with dimensions n (m,).
+
+    The n_r + 1 polynomials are linear in P^{n_r}. They have a common zero where their determinant vanishes, so the
+    contraction removes the row and replaces them by their product's degrees. The determinant has nodes, each blown up to a
+    P1 by q and smoothed in the contraction: the Euler numbers differ by twice their number. Without nodes both are the same.
+
+    The nodes are where the rank falls by two. By Porteous their class is c2^2 - c1 c3 of the sum of the line bundles L_a
+    that the polynomials are in: the Schur function s_{2,2} of the c1(L_a), whose monomials are all those of degree 4 with
+    no exponent above 2, with positive coefficients. As sums of hyperplane classes, c1(L_a) have no negative
+    intersections, so the class, times those of the other polynomials, is nonzero if one such monomial is. A product of
+    sums of hyperplane classes J_s is nonzero if each can choose a J_s of its own such that none is chosen more than n_s
+    times: a matching, which augmenting paths extend to a largest one without giving up what is matched already.
+    """
+    m, k = q.shape
+    n_slots = n.sum() - n[r]
+    row_of, owner, tried = np.empty(n_slots, np.int64), np.full(n_slots, -1, np.int64), np.empty(n_slots, np.bool_)
+    at = 0
+    for s in range(m):
+        if s != r:
+            row_of[at : at + n[s]] = s
+            at += n[s]
+    for a in range(k):
+        tried[:] = False
+        if q[r, a] == 0 and not _match(a, q, row_of, owner, tried):
+            return False
+    matched = 0
+    for a in range(k):
+        for _ in range(2 * q[r, a]):
+            tried[:] = False
+            matched += _match(a, q, row_of, owner, tried)
+    return matched >= 4
+
+
+@njit(cache=True, nogil=True)
+def _match(a, q, row_of, owner, tried):
+    """Match polynomial a with a free slot of one of its factors, passing on those that have an owner; False if none."""
+    for slot in range(len(owner)):
+        if q[row_of[slot], a] and not tried[slot]:
+            tried[slot] = True
+            if owner[slot] < 0 or _match(owner[slot], q, row_of, owner, tried):
+                owner[slot] = a
+                return True
+    return False
+
+
+# --- canonical form ---------------------------------------------------------------------------------------------------
+def canonical_form(matrix: np.ndarray) -> np.ndarray:
+    """The lexicographically largest (m, K) int8 of the matrices that permutations of rows and columns give."""
+    return canonical_matrix(np.ascontiguousarray(matrix, dtype=np.int8))
+
+
+@njit(cache=True, nogil=True)
+def canonical_matrix(q):
+    """``canonical_form`` of a C-contiguous int8 matrix.
+
+    Rows are chosen one after the other. Columns that agree on the rows chosen so far form a class and are still free to
+    be permuted, so the best next row is the one that is largest once sorted within each class. All choices that tie are
+    carried on together; their classes begin at the same positions.
+    """
+    m, k = q.shape
+    form = np.empty_like(q)
+    begins = np.zeros(k, np.bool_)  # where a class of columns begins
+    begins[0] = True
+    columns, used = np.arange(k).reshape(1, k), np.zeros((1, m), np.bool_)
+    order = np.empty(k, np.int64)
+    for i in range(m):
+        next_columns = np.empty((len(columns) * (m - i), k), np.int64)
+        next_used = np.empty((len(columns) * (m - i), m), np.bool_)
+        ties = 0
+        for state in range(len(columns)):
+            for r in range(m):
+                if used[state, r] or _has_unused_twin(q, r, used[state]):
+                    continue
+                begin = 0
+                for a in range(k):  # insertion sort, descending within the class
+                    begin = a if begins[a] else begin
+                    column = columns[state, a]
+                    b = a
+                    while b > begin and q[r, order[b - 1]] < q[r, column]:
+                        order[b] = order[b - 1]
+                        b -= 1
+                    order[b] = column
+                sign = 1 if ties == 0 else 0
+                for a in range(k):
+                    if sign == 0:
+                        sign = np.sign(q[r, order[a]] - form[i, a])
+                if sign > 0:
+                    ties = 0
+                    for a in range(k):
+                        form[i, a] = q[r, order[a]]
+                if sign >= 0:
+                    next_columns[ties] = order
+                    next_used[ties] = used[state]
+                    next_used[ties, r] = True
+                    ties += 1
+        columns, used = next_columns[:ties].copy(), next_used[:ties].copy()
+        for a in range(1, k):
+            begins[a] = begins[a] or form[i, a] != form[i, a - 1]
+    return form
+
+
+@njit(cache=True, nogil=True)
+def _has_unused_twin(q, r, used):
+    """Whether an unused row before r equals it: of equal rows the first goes first."""
+    for s in range(r):
+        if not used[s] and np.array_equal(q[s], q[r]):
+            return True
+    return False
