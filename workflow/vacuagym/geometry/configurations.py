@@ -10,7 +10,7 @@ with n_r + 1 = sum of the row (c1 = 0), the dimension is sum n_r - K. Candelas, 
 4. P3[2] = P1 P1;
 5. P1 P2 [2; 1] = P1 P1;
 6. P2 P2 [1 1; 2 1] = P1 P2 [2; 2];
-7. an ineffective splitting can be contracted (``_splitting_is_effective``). P1 P1 [1; 1] = P1 is of this kind.
+7. an ineffective splitting can be contracted (``splitting_is_effective``). P1 P1 [1; 1] = P1 is of this kind.
 
 Read q as the incidence matrix of a bipartite multigraph: factors and polynomials are its vertices, the degree q_ra is the
 number of edges between r and a. Then sum (n_r + 1) is the number of edges, and each component of dimension d has
@@ -25,7 +25,7 @@ edges - vertices + 1 = d + 1 independent cycles. That makes the search finite an
   - polynomial, polynomial - P1 - polynomial.
 - Each such multigraph becomes one vertex with d + 1 loops when a spanning tree is contracted. So undoing contractions
   one by one, from that vertex on, gives them all: 3, 15 and 111 for d = 1, 2 and 3.
-- All ways to declare the vertices factors or polynomials and to place the P1s give all candidates (312,623 for d = 3).
+- All ways to declare the vertices factors or polynomials and to place the P1s give all candidates, some 300,000 for d = 3.
 """
 
 from collections.abc import Iterator
@@ -189,59 +189,75 @@ def reduces(q):
                         if q[r, b] == 1 and q[s, b] == 1 and degrees[b] == 2:
                             return True
     for r in range(m):
-        if m > 1 and q[r].max() == 1 and not _splitting_is_effective(q, n, r):  # 7
+        ones = True
+        for a in range(k):
+            ones = ones and q[r, a] <= 1
+        if ones and not splitting_is_effective(q, r):  # 7
             return True
     return False
 
 
 @njit(cache=True, nogil=True)
-def _splitting_is_effective(q, n, r):
-    """Whether the contraction of a row r of n_r + 1 ones is another manifold than q (m, K), with dimensions n (m,).
+def splitting_is_effective(q, r):
+    """Whether contracting row r, of n_r + 1 ones, changes the manifold; q (m, K) int8 of dimension 3 or less.
 
-    The n_r + 1 polynomials are linear in P^{n_r}. They have a common zero where their determinant vanishes, so the
-    contraction removes the row and replaces them by their product's degrees. The determinant has nodes, each blown up to a
-    P1 by q and smoothed in the contraction: the Euler numbers differ by twice their number. Without nodes both are the same.
+    The n_r + 1 polynomials of row r are linear in P^{n_r}, so they have a common zero there where their determinant is zero.
+    The contraction drops the row and puts one polynomial of the determinant's degrees in place of the n_r + 1. The
+    determinant itself is such a polynomial. Its zeros are the manifold of q, except that q has a P1 in place of each node,
+    and a general polynomial smooths the nodes: the Euler numbers differ by twice their number. Without nodes the manifold
+    of q is one of those that the contraction describes.
 
-    The nodes are where the rank falls by two. By Porteous their class is c2^2 - c1 c3 of the sum of the line bundles L_a
-    that the polynomials are in: the Schur function s_{2,2} of the c1(L_a), whose monomials are all those of degree 4 with
-    no exponent above 2, with positive coefficients. As sums of hyperplane classes, c1(L_a) have no negative
-    intersections, so the class, times those of the other polynomials, is nonzero if one such monomial is. A product of
-    sums of hyperplane classes J_s is nonzero if each can choose a J_s of its own such that none is chosen more than n_s
-    times: a matching, which augmenting paths extend to a largest one without giving up what is matched already.
+    Nodes are where the rank falls by two, in codimension 4: dimensions 1 and 2 have none. By Porteous their class is c2^2 - c1 c3 of the sum of the line bundles L_a that
+    the polynomials are sections of. This is the Schur polynomial s_{2,2} in the c1(L_a): every monomial of degree 4 without
+    an exponent above 2 occurs, with a positive coefficient. The c1(L_a) are sums of hyperplane classes J_s, so nothing
+    cancels: there are nodes if one of these monomials, times the classes of all other polynomials, is not zero. And a
+    product of such sums is not zero if a J_s can be chosen from each, J_s at most n_s times as J_s^{n_s + 1} = 0. That is
+    a matching of polynomials with n_s slots of each factor: first all others, each of which keeps a slot when augmenting
+    paths make room for four of row r, none of them counted more than twice.
     """
     m, k = q.shape
-    n_slots = n.sum() - n[r]
-    row_of, owner, tried = np.empty(n_slots, np.int64), np.full(n_slots, -1, np.int64), np.empty(n_slots, np.bool_)
-    at = 0
+    factor_of = np.empty(q.sum(), np.int64)  # of a slot; there are fewer than edges
+    n_slots = 0
     for s in range(m):
-        if s != r:
-            row_of[at : at + n[s]] = s
-            at += n[s]
+        degree = 0
+        for a in range(k):
+            degree += q[s, a]
+        for _ in range(degree - 1):
+            if s != r:
+                factor_of[n_slots] = s
+                n_slots += 1
+    owner, tried = np.full(n_slots, -1, np.int64), np.zeros(n_slots, np.bool_)
     for a in range(k):
-        tried[:] = False
-        if q[r, a] == 0 and not _match(a, q, row_of, owner, tried):
+        if q[r, a] == 0 and not _match(a, q, factor_of, owner, tried):
             return False
     matched = 0
     for a in range(k):
         for _ in range(2 * q[r, a]):
-            tried[:] = False
-            matched += _match(a, q, row_of, owner, tried)
+            matched += _match(a, q, factor_of, owner, tried)
     return matched >= 4
 
 
 @njit(cache=True, nogil=True)
-def _match(a, q, row_of, owner, tried):
-    """Match polynomial a with a free slot of one of its factors, passing on those that have an owner; False if none."""
+def _match(a, q, factor_of, owner, tried):
+    """Match polynomial a with a slot of one of its factors if an augmenting path is found; returns whether it is."""
+    tried[:] = False
+    return _augment(a, q, factor_of, owner, tried)
+
+
+@njit(cache=True, nogil=True)
+def _augment(a, q, factor_of, owner, tried):
     for slot in range(len(owner)):
-        if q[row_of[slot], a] and not tried[slot]:
+        if q[factor_of[slot], a] and not tried[slot]:
             tried[slot] = True
-            if owner[slot] < 0 or _match(owner[slot], q, row_of, owner, tried):
+            if owner[slot] < 0 or _augment(owner[slot], q, factor_of, owner, tried):
                 owner[slot] = a
                 return True
     return False
 
 
 # --- canonical form ---------------------------------------------------------------------------------------------------
+
+
 def canonical_form(matrix: np.ndarray) -> np.ndarray:
     """The lexicographically largest (m, K) int8 of the matrices that permutations of rows and columns give."""
     return canonical_matrix(np.ascontiguousarray(matrix, dtype=np.int8))
@@ -256,42 +272,45 @@ def canonical_matrix(q):
     carried on together; their classes begin at the same positions.
     """
     m, k = q.shape
-    form = np.empty_like(q)
+    form = np.zeros((m, k), np.int8)
     begins = np.zeros(k, np.bool_)  # where a class of columns begins
     begins[0] = True
-    columns, used = np.arange(k).reshape(1, k), np.zeros((1, m), np.bool_)
+    columns, used = np.zeros((1, k), np.int64), np.zeros((1, m), np.bool_)  # of each choice
+    for a in range(k):
+        columns[0, a] = a
+    ties = 1
     order = np.empty(k, np.int64)
     for i in range(m):
-        next_columns = np.empty((len(columns) * (m - i), k), np.int64)
-        next_used = np.empty((len(columns) * (m - i), m), np.bool_)
-        ties = 0
-        for state in range(len(columns)):
+        next_columns = np.empty((ties * (m - i), k), np.int64)
+        next_used = np.empty((ties * (m - i), m), np.bool_)
+        choices, ties = ties, 0
+        for choice in range(choices):
             for r in range(m):
-                if used[state, r] or _has_unused_twin(q, r, used[state]):
+                if used[choice, r] or _has_unused_twin(q, r, used[choice]):
                     continue
                 begin = 0
                 for a in range(k):  # insertion sort, descending within the class
                     begin = a if begins[a] else begin
-                    column = columns[state, a]
+                    column = columns[choice, a]
                     b = a
                     while b > begin and q[r, order[b - 1]] < q[r, column]:
                         order[b] = order[b - 1]
                         b -= 1
                     order[b] = column
-                sign = 1 if ties == 0 else 0
-                for a in range(k):
-                    if sign == 0:
-                        sign = np.sign(q[r, order[a]] - form[i, a])
-                if sign > 0:
+                a = 0  # where it first differs from the best row so far
+                while ties and a < k and q[r, order[a]] == form[i, a]:
+                    a += 1
+                if ties and a < k:
+                    if q[r, order[a]] < form[i, a]:
+                        continue
                     ties = 0
-                    for a in range(k):
-                        form[i, a] = q[r, order[a]]
-                if sign >= 0:
-                    next_columns[ties] = order
-                    next_used[ties] = used[state]
-                    next_used[ties, r] = True
-                    ties += 1
-        columns, used = next_columns[:ties].copy(), next_used[:ties].copy()
+                for a in range(k):
+                    form[i, a] = q[r, order[a]]
+                    next_columns[ties, a] = order[a]
+                for s in range(m):
+                    next_used[ties, s] = used[choice, s] or s == r
+                ties += 1
+        columns, used = next_columns, next_used
         for a in range(1, k):
             begins[a] = begins[a] or form[i, a] != form[i, a - 1]
     return form
@@ -300,7 +319,11 @@ def canonical_matrix(q):
 @njit(cache=True, nogil=True)
 def _has_unused_twin(q, r, used):
     """Whether an unused row before r equals it: of equal rows the first goes first."""
+    m, k = q.shape
     for s in range(r):
-        if not used[s] and np.array_equal(q[s], q[r]):
+        a = 0
+        while a < k and q[s, a] == q[r, a]:
+            a += 1
+        if a == k and not used[s]:
             return True
     return False
