@@ -1,8 +1,8 @@
 """The 7,890 complete-intersection Calabi-Yau threefolds (Candelas, Dale, Lütken, Schimmrigk, Nucl. Phys. B298 (1988) 493).
 
-A configuration matrix q (m, K) lists the degrees of K polynomials in m projective factors; the factor of row r is P^{n_r}
-with n_r + 1 = sum of the row, and sum n_r - K = 3. Rows and columns may be permuted; the canonical form is the
-lexicographically largest one, read row by row. ``geometry_id`` is the rank by (m, K, canonical matrix).
+A configuration matrix q (m, K) lists the degrees of K polynomials in m projective factors; ``configurations`` derives the
+list. Rows and columns may be permuted; the canonical form is the lexicographically largest one, read row by row.
+``geometry_id`` is the rank by (m, K, canonical matrix).
 """
 
 import re

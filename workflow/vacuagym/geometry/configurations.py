@@ -12,24 +12,35 @@ with n_r + 1 = sum of the row (c1 = 0), the dimension is sum n_r - K. Candelas, 
 6. P2 P2 [1 1; 2 1] = P1 P2 [2; 2];
 7. an ineffective splitting can be contracted (``splitting_is_effective``). P1 P1 [1; 1] = P1 is of this kind.
 
-Read q as the incidence matrix of a bipartite multigraph: factors and polynomials are its vertices, the degree q_ra is the
-number of edges between r and a. Then sum (n_r + 1) is the number of edges, and each component of dimension d has
-edges - vertices + 1 = d + 1 independent cycles. That makes the search finite and short. Take a matrix nothing reduces:
+Why the search is finite and complete. Read q as a bipartite multigraph: factors and polynomials are its vertices, and q_ra
+edges join r and a. It has sum (n_r + 1) edges, so a connected component of dimension d has edges - vertices + 1 = d + 1
+independent cycles. Take a matrix that nothing reduces.
 
-- Every vertex has two edges at least: factors since n_r >= 1, polynomials by 1. Those with just two are the P1s and the
-  polynomials of total degree 2, and a polynomial of degree 2 does not join two P1s, by 7.
-- Not every vertex of a component has two edges: it would be a cycle, P1[2] or one that 7 reduces. So d >= 1.
-- Hence a component is a multigraph of d + 1 independent cycles, all of whose vertices have three links or more, and
-  whose links are chains of alternating P1s and polynomials of degree 2 with one P1 at most. What a link is follows from
-  what it joins and from whether it has a P1: factor - (polynomial - P1 -) polynomial - factor, factor - (polynomial - P1)
-  - polynomial, polynomial - P1 - polynomial.
-- Each such multigraph becomes one vertex with d + 1 loops when a spanning tree is contracted. So undoing contractions
-  one by one, from that vertex on, gives them all: 3, 15 and 111 for d = 1, 2 and 3.
-- All ways to declare the vertices factors or polynomials and to place the P1s give all candidates, some 300,000 for d = 3.
+- Every vertex has two edges at least: a factor n_r + 1, a polynomial by 1. The vertices with just two are the P1s and the
+  polynomials of total degree 2. Such a polynomial does not join two P1s, by 7.
+- A component whose vertices all have two edges is a cycle: P1[2], or some P1s and polynomials that 7 reduces. Any other
+  component has two independent cycles or more, d >= 1. So a threefold is connected, a curve times a surface, or three
+  curves.
+- Forget the vertices with two edges. What is left of a component is a multigraph of d + 1 independent cycles, all of its
+  vertices with three links or more. Its links stand for chains of P1s and polynomials of degree 2 in turn, with one P1 at
+  most, since two would have a polynomial between them. What a link stands for thus follows from what it joins:
+
+      ======================  =====================  ==========================
+      link between            without P1             with P1
+      ======================  =====================  ==========================
+      two factors             polynomial             polynomial, P1, polynomial
+      factor and polynomial   edge                   polynomial, P1
+      two polynomials         (they share no edge)   P1
+      ======================  =====================  ==========================
+
+- Contracting a spanning tree turns each of these multigraphs into one vertex with d + 1 loops. So that vertex, split again
+  and again, gives them all: 3, 15 and 111 of them for d = 1, 2 and 3.
+- To declare the vertices factors or polynomials and to give links P1s, in all ways, gives all matrices (some 300,000 for
+  d = 3) that can be irreducible. Those that are reducible are dropped.
 """
 
 from collections.abc import Iterator
-from itertools import product
+from itertools import combinations_with_replacement, product
 
 import numpy as np
 from numba import njit
@@ -38,14 +49,14 @@ from numba import njit
 def threefolds() -> list[np.ndarray]:
     """The canonical matrices (m, K) int8 of all threefolds, connected or direct products, ordered by (m, K, matrix)."""
     curves, surfaces = irreducible_connected(1), irreducible_connected(2)
-    products = [(curve, surface) for curve in curves for surface in surfaces] + [*product(curves, repeat=3)]
-    matrices = irreducible_connected(3) + [canonical_form(_block_diagonal(blocks)) for blocks in products]
-    return _distinct(matrices)
+    products = [_direct_product(curve, surface) for curve in curves for surface in surfaces]
+    products += [_direct_product(a, _direct_product(b, c)) for a, b, c in combinations_with_replacement(curves, 3)]
+    return _distinct(irreducible_connected(3) + [canonical_form(matrix) for matrix in products])
 
 
 def irreducible_connected(dimension: int) -> list[np.ndarray]:
-    """The canonical matrices (m, K) int8 of this dimension (>= 1) that nothing reduces and that are no direct products."""
-    return _distinct(form for links in multigraphs(dimension + 1) for form in _irreducible(links))
+    """The canonical matrices (m, K) int8 of dimension 1, 2 or 3 that nothing reduces and that are no direct products."""
+    return _distinct(form for graph in multigraphs(dimension + 1) for form in _irreducible(graph))
 
 
 def _distinct(matrices) -> list[np.ndarray]:
@@ -54,13 +65,11 @@ def _distinct(matrices) -> list[np.ndarray]:
     return [found[key] for key in sorted(found)]
 
 
-def _block_diagonal(blocks) -> np.ndarray:
-    matrix = np.zeros(np.sum([block.shape for block in blocks], axis=0), np.int8)
-    r = a = 0
-    for block in blocks:
-        matrix[r : r + block.shape[0], a : a + block.shape[1]] = block
-        r, a = r + block.shape[0], a + block.shape[1]
-    return matrix
+def _direct_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The block-diagonal matrix of two matrices int8."""
+    return np.block(
+        [[a, np.zeros((len(a), b.shape[1]), np.int8)], [np.zeros((len(b), a.shape[1]), np.int8), b]],
+    )
 
 
 # --- multigraphs ------------------------------------------------------------------------------------------------------
@@ -99,8 +108,8 @@ def _vertex_splits(graph: np.ndarray) -> Iterator[np.ndarray]:
 def _irreducible(graph):
     """The canonical matrices that nothing reduces of all candidates on a multigraph (vertices, links) int8.
 
-    A candidate is a choice of the vertices that are factors and of the links that have a P1. A matrix occurs once for
-    each choice that the multigraph's symmetries make of it.
+    A candidate is a choice of the vertices that are factors and of the links that have a P1. Choices that a symmetry of
+    the multigraph relates give the same matrix more than once.
     """
     vertices, links = graph.shape
     ends = np.empty((links, 2), np.int64)
@@ -128,7 +137,7 @@ def _irreducible(graph):
 
 @njit(cache=True, nogil=True)
 def _candidate(ends, is_factor, has_p1):
-    """The matrix (m, K) int8 of a multigraph whose links join ``ends`` (links, 2)."""
+    """The matrix (m, K) int8 of a multigraph whose links join the vertices ``ends`` (links, 2)."""
     vertices, links = len(is_factor), len(ends)
     q = np.zeros((vertices + links, vertices + 2 * links), np.int8)
     place = np.empty(vertices, np.int64)  # row of a factor, column of a polynomial
