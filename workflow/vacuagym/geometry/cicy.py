@@ -25,6 +25,7 @@ COUNT = COUNTS[DATASET]
 CONTENT_SHA256 = "0d842ded8d58ec6b646fcd37152ae86174398479001a2e5d2306b227f0ead8bb"
 
 MAX_FACTORS, MAX_EQUATIONS, MAX_DEGREE = 12, 15, 5
+N_INVARIANTS = 6 + 2 * MAX_FACTORS
 
 GEOMETRY_COLUMNS = (
     Column("n_factors", "int32", "1", "Projective factors m: rows of the configuration matrix."),
@@ -294,25 +295,23 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
         values[start:stop].reshape(m, -1).astype(np.int64)
         for start, stop, m in zip(offsets[:-1], offsets[1:], geometries["n_factors"], strict=True)
     ]
-    columns = {column.name: [] for column in FEATURES}
-    invariants = np.zeros((len(matrices), 6 + 2 * MAX_FACTORS), np.int64)
-    for q, numbers in zip(matrices, invariants, strict=True):
-        row = _features_of(q, numbers)
-        for name, value in row.items():
-            columns[name].append(value)
+    rows, invariants = [], np.zeros((len(matrices), N_INVARIANTS), np.int64)
+    for i, q in enumerate(matrices):
+        row, invariants[i] = _features_of(q)
+        rows.append(row)
+    names = [column.name for column in FEATURES if column.name != "duplicate_group"]
+    columns = {name: [row[name] for row in rows] for name in names}
     columns["duplicate_group"] = hash_rows(invariants, DATASET)
     return {
-        column.name: ragged(columns[column.name], column.type[5:-1])
-        if column.type.startswith("list")
-        else np.asarray(columns[column.name]).astype(column.type)
-        for column in FEATURES
+        name: ragged(columns[name], kind[5:-1]) if kind.startswith("list") else np.asarray(columns[name]).astype(kind)
+        for name, kind in ((column.name, column.type) for column in FEATURES)
     }
 
 
-def _features_of(q, invariants):
-    """Every feature of a configuration matrix (m, K) int64 but the duplicate group, which ``invariants`` identify.
+def _features_of(q):
+    """Every feature of a configuration matrix (m, K) int64 but the duplicate group, and what makes up that group.
 
-    Writes h11, h21, the four gcds and the Smith normal forms of (d) and (d, c2) to ``invariants`` (6 + 2 * MAX_FACTORS,).
+    The latter, (N_INVARIANTS,): h11, h21, the four gcds, the Smith normal forms of (d) and of (d, c2) with zeros behind.
     """
     m, k = q.shape
     n = q.sum(axis=1) - 1
@@ -335,10 +334,11 @@ def _features_of(q, invariants):
         np.gcd.reduce(c2),
     )
     flat = d.reshape(m, -1)
+    invariants = np.zeros(N_INVARIANTS, np.int64)
     invariants[:6] = h11, h21, *gcds
     invariants[6:][:m] = smith_normal_form(flat.copy())
     invariants[6 + MAX_FACTORS :][:m] = smith_normal_form(np.column_stack([flat, c2]))
-    return {
+    row = {
         "h11": h11,
         "h21": h21,
         "euler_characteristic": chi,
@@ -360,6 +360,7 @@ def _features_of(q, invariants):
         "second_chern": c2,
         "triple_intersection_numbers": packed,
     }
+    return row, invariants
 
 
 def _n_blocks(q):
@@ -367,7 +368,7 @@ def _n_blocks(q):
     meet = q @ q.T > 0  # factors with a polynomial in common
     for _ in range(MAX_FACTORS.bit_length()):
         meet = meet @ meet
-    return len(np.unique(meet, axis=0))
+    return len(set(map(tuple, meet.tolist())))
 
 
 # --- the published list -----------------------------------------------------------------------------------------------
