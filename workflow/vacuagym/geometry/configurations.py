@@ -216,13 +216,14 @@ def splitting_is_effective(q, r):
     and a general polynomial smooths the nodes: the Euler numbers differ by twice their number. Without nodes the manifold
     of q is one of those that the contraction describes.
 
-    Nodes are where the rank falls by two, in codimension 4: dimensions 1 and 2 have none. By Porteous their class is c2^2 - c1 c3 of the sum of the line bundles L_a that
-    the polynomials are sections of. This is the Schur polynomial s_{2,2} in the c1(L_a): every monomial of degree 4 without
-    an exponent above 2 occurs, with a positive coefficient. The c1(L_a) are sums of hyperplane classes J_s, so nothing
-    cancels: there are nodes if one of these monomials, times the classes of all other polynomials, is not zero. And a
-    product of such sums is not zero if a J_s can be chosen from each, J_s at most n_s times as J_s^{n_s + 1} = 0. That is
-    a matching of polynomials with n_s slots of each factor: first all others, each of which keeps a slot when augmenting
-    paths make room for four of row r, none of them counted more than twice.
+    Nodes are where the rank falls by two, in codimension 4: dimensions 1 and 2 have none. By Porteous their class is
+    c2^2 - c1 c3 of the sum of the line bundles L_a that the polynomials are sections of. This is the Schur polynomial
+    s_{2,2} in the c1(L_a): every monomial of degree 4 without an exponent above 2 occurs, with a positive coefficient.
+    The c1(L_a) are sums of hyperplane classes J_s, so nothing cancels: there are nodes if one of these monomials, times
+    the classes of all other polynomials, is not zero. And a product of such sums is not zero if a J_s can be chosen
+    from each, J_s at most n_s times as J_s^{n_s + 1} = 0. That is a matching of polynomials with n_s slots of each
+    factor: first all others, each of which keeps a slot when augmenting paths make room for four of row r, none of them
+    counted more than twice.
     """
     m, k = q.shape
     factor_of = np.empty(q.sum(), np.int64)  # of a slot; there are fewer than edges
