@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numba import njit
 
+from vacuagym.compiled import njit
 from vacuagym.errors import InputError
 from vacuagym.geometry import toric_bases
 from vacuagym.tables.columns import content_sha256, ragged, take

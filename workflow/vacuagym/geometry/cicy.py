@@ -10,8 +10,8 @@ from itertools import combinations_with_replacement, pairwise
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 
+from vacuagym.compiled import njit
 from vacuagym.errors import InputError
 from vacuagym.geometry import COUNTS
 from vacuagym.geometry.configurations import canonical_form, threefolds
@@ -64,6 +64,7 @@ FEATURES = (
     Column("max_degree", "int32", "1", "Largest entry of the configuration matrix."),
     Column("n_nonzero_degrees", "int32", "1", "Entries of the configuration matrix that are not zero."),
     Column("max_equation_degree", "int32", "1", "Largest total degree of a polynomial."),
+    GEOMETRY_COLUMNS[2],
     Column("gcd_d", "int32", "1", "gcd of d_rst.", "Wall, Invent. Math. 1 (1966) 355"),
     Column("gcd_d_even", "int32", "1", "gcd of d_rrs and 2 d_rst."),
     Column("gcd_d_cubic", "int32", "1", "gcd of d_rrr, 3 d_rrs and 6 d_rst."),
@@ -299,13 +300,11 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
     for i, q in enumerate(matrices):
         row, invariants[i] = _features_of(q)
         rows.append(row)
-    names = [column.name for column in FEATURES if column.name != "duplicate_group"]
-    columns = {name: [row[name] for row in rows] for name in names}
-    columns["duplicate_group"] = hash_rows(invariants, DATASET)
-    return {
-        name: ragged(columns[name], kind[5:-1]) if kind.startswith("list") else np.asarray(columns[name]).astype(kind)
-        for name, kind in ((column.name, column.type) for column in FEATURES)
-    }
+    columns = {"duplicate_group": hash_rows(invariants, DATASET), "configuration": geometries["configuration"]}
+    for name, kind in ((column.name, column.type) for column in FEATURES if column.name not in columns):
+        values = [row[name] for row in rows]
+        columns[name] = ragged(values, kind[5:-1]) if kind.startswith("list") else np.asarray(values).astype(kind)
+    return {column.name: columns[column.name] for column in FEATURES}
 
 
 def _features_of(q):
@@ -436,12 +435,14 @@ def _entries(source: Path) -> list[tuple[int, dict[str, list[int]], np.ndarray]]
         text = line.strip()
         name, colon, value = (part.strip() for part in text.partition(":"))
         where = f"{source}, line {number}"
-        if text and not re.fullmatch(r"\{?-?\d+(, *-?\d+)*\}?", value if colon else text):
+        if text and not re.fullmatch(r"\{?-?\d{1,9}(, *-?\d{1,9})*\}?", value if colon else text):
             raise InputError(where, f"{text[:60]!r} is no field and no row of integers; download the list again")
         numbers = [int(word) for word in re.findall(r"-?\d+", value if colon else text)]
         if colon:
             if len(fields) >= len(_FIELDS) or name != _FIELDS[len(fields)]:
-                raise InputError(where, f"has the field {name!r}, expected {_FIELDS[len(fields) % len(_FIELDS)]!r}")
+                raise InputError(
+                    where, f"has the field {name[:60]!r}, expected {_FIELDS[len(fields) % len(_FIELDS)]!r}"
+                )
             first = number if not fields else first
             fields[name] = numbers
         elif text:

@@ -43,7 +43,8 @@ from collections.abc import Iterator
 from itertools import combinations_with_replacement, product
 
 import numpy as np
-from numba import njit
+
+from vacuagym.compiled import njit
 
 
 def threefolds() -> list[np.ndarray]:

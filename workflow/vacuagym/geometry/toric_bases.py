@@ -10,11 +10,12 @@ from array import array
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 
+from vacuagym.compiled import njit
 from vacuagym.errors import InputError
 from vacuagym.geometry import COUNTS
 from vacuagym.geometry.lists import read_text
+from vacuagym.geometry.sequences import insert
 from vacuagym.tables.columns import Column, Columns, Ragged
 from vacuagym.tables.hashing import hash_rows
 
@@ -27,6 +28,7 @@ MAX_LAG = 6  # of the cyclic correlations
 
 _BASES = "arXiv:1204.0283"
 _GROUPS = "arXiv:1201.1943"
+_ELLIPTIC = "hep-th/9701162"
 
 GEOMETRY_COLUMNS = (
     Column(
@@ -107,8 +109,15 @@ FEATURES = (
         "1",
         "Triple intersection numbers κ_ijk of the elliptic threefold on these T + 2 divisors; κ_0ab is the intersection "
         "form of the base.",
+        _ELLIPTIC,
     ),
-    Column("second_chern_numbers", "list<int32>", "1", "c2·D_i of the elliptic threefold on these T + 2 divisors."),
+    Column(
+        "second_chern_numbers",
+        "list<int32>",
+        "1",
+        "c2·D_i of the elliptic threefold on these T + 2 divisors.",
+        _ELLIPTIC,
+    ),
 )
 
 
@@ -277,40 +286,10 @@ def generate() -> dict[str, Ragged]:
 
 
 @njit(cache=True, nogil=True)
-def _find(key, values, offsets, slots):
-    """Slot of a sequence in the open-addressing table: the one that holds it (compared in full) or an empty one."""
-    code = np.uint64(1469598103934665603)  # FNV-1a
-    for m in key:
-        code = (code ^ np.uint64(m + 128)) * np.uint64(1099511628211)
-    last = len(slots) - 1
-    slot = np.int64((code ^ (code >> np.uint64(29))) & np.uint64(last))
-    while slots[slot] >= 0:
-        start, stop = offsets[slots[slot]], offsets[slots[slot] + 1]
-        if stop - start == len(key):
-            j = 0
-            while j < len(key) and values[start + j] == key[j]:
-                j += 1
-            if j == len(key):
-                break
-        slot = (slot + 1) & last
-    return slot
-
-
-@njit(cache=True, nogil=True)
 def _insert(m, key, count, values, offsets, slots):
     """Append the canonical form of ``m`` to the bases found if it is new; returns their number."""
-    key = key[: len(m)]
-    _canonical(m, key)
-    slot = _find(key, values, offsets, slots)
-    if slots[slot] >= 0:
-        return count
-    start = offsets[count]
-    if count + 1 == len(offsets) or start + len(key) > len(values):
-        raise RuntimeError("more toric bases than are known")
-    slots[slot] = count
-    values[start : start + len(key)] = key
-    offsets[count + 1] = start + len(key)
-    return count + 1
+    _canonical(m, key[: len(m)])
+    return insert(key[: len(m)], count, values, offsets, slots)
 
 
 @njit(cache=True, nogil=True)

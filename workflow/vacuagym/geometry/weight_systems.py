@@ -1,23 +1,25 @@
 """The 201,230 single and combined weight systems of Kreuzer and Skarke (hep-th/9805190, hep-th/0002240).
 
-A weight system (d; w_1, …, w_n) has the IP property if (1, …, 1) is the interior point of the convex hull of the integer
-a >= 0 with w·a = d; with five weights the hull is then reflexive (Skarke, alg-geom/9603007). Combined systems impose two
-or three such equations on six or seven coordinates. ``geometry_id`` runs through the single systems ordered by degree,
-largest weight, next largest, …, then through the combined ones of 4 + 4, 3 + 4, 3 + 3 + 3 and 3 + 3 weights in the order of the published
-files.
+A weight system (d; w_1, …, w_n) has the IP property if (1, …, 1) is the interior point of the convex hull of the
+integer a >= 0 with w·a = d; with five weights the hull is then reflexive (Skarke, alg-geom/9603007). Combined systems
+impose two or three such equations on six or seven coordinates. ``geometry_id`` runs through the single systems ordered
+by degree, largest weight, next largest, …, then through the combined ones of 4 + 4, 3 + 4, 3 + 3 + 3 and 3 + 3 weights
+in the order of the published files.
 """
 
 from array import array
-from itertools import combinations, combinations_with_replacement, islice
+from itertools import combinations, combinations_with_replacement
+from math import gcd
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 
+from vacuagym.compiled import njit
 from vacuagym.errors import InputError
 from vacuagym.geometry import COUNTS
 from vacuagym.geometry.lists import read_text
-from vacuagym.geometry.polytopes import MAX_COORDINATES, QUANTITIES, has_interior_point, polytope_data
+from vacuagym.geometry.polytopes import MAX_COORDINATES, QUANTITIES, interior_point, polytope_data, sort_order
+from vacuagym.geometry.sequences import insert
 from vacuagym.tables.columns import Column, Columns, Ragged, content_sha256
 from vacuagym.tables.hashing import hash_rows
 
@@ -58,7 +60,13 @@ FEATURES = (
     ),
     Column("h21_correction", "int32", "1", "Correction term of Batyrev's h21: deformations that are not polynomial."),
     Column("is_favourable", "bool", "1", "Whether all divisor classes descend from the ambient space."),
-    Column("is_transverse", "bool", "1", "Whether the generic polynomial of a single system is quasi-smooth."),
+    Column(
+        "is_transverse",
+        "bool",
+        "1",
+        "Whether it is a single system whose generic polynomial is quasi-smooth; false for combined systems.",
+        "Iano-Fletcher 2000",
+    ),
     Column(
         "triple_intersection_j", "int32", "1", "J^3 of the anticanonical class J = -K on the threefold: 4! vol(Delta)."
     ),
@@ -66,6 +74,7 @@ FEATURES = (
     Column("divisibility", "int32", "1", "Largest r with J = r H for an integer class H of the toric variety."),
     Column("primitive_triple_intersection", "int32", "1", "H^3 of the primitive class H = J / r."),
     Column("primitive_second_chern", "int32", "1", "c2·H of the primitive class H = J / r."),
+    *GEOMETRY_COLUMNS[1:],
 )
 
 
@@ -79,8 +88,7 @@ def generate() -> dict[str, np.ndarray | Ragged]:
     -------
     kind : (201230,) int8; degrees, weights : ragged int32; in canonical order.
     """
-    single = interior_point_systems(5)
-    single = np.concatenate([single.sum(axis=1)[:, None], single], axis=1)[:, None, :]
+    single = _side_by_side([interior_point_systems(5)], 0)
     return _table([single, *(_combined(kind) for kind in KINDS[1:])])
 
 
@@ -107,242 +115,269 @@ def interior_point_systems(n: int) -> np.ndarray:
 
     Returns
     -------
-    (systems, n) int64, weights ascending, ordered by (degree, largest weight, next largest, …).
+    (systems, n) int32, weights ascending, ordered by (degree, largest weight, next largest, …).
     """
-    candidates = _candidates(n)
-    kept = candidates[_with_interior_point(candidates[:, None, :], candidates.sum(axis=1)[:, None])]
-    return kept[np.lexsort((*kept.T, kept.sum(axis=1)))]
+    weights = _candidates(n)
+    weights = weights[np.lexsort((*weights.T, weights.sum(axis=1)))]
+    weights = weights[np.append(True, (weights[1:] != weights[:-1]).any(axis=1))]  # each once
+    return weights[_has_interior_point(weights[:, None], weights.sum(axis=1)[:, None])]
 
 
-@njit(cache=True, nogil=True)
-def _with_interior_point(weights, degrees):
+def _has_interior_point(weights: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     """Which of the (combined) systems, weights (rows, blocks, k) and degrees (rows, blocks), have the IP property."""
-    kept = np.zeros(len(weights), np.bool_)
-    for row in range(len(weights)):
-        kept[row] = has_interior_point(weights[row], degrees[row])
+    kept = np.empty(len(weights), bool)
+    for start in range(0, len(weights), 10_000):
+        rows = slice(start, start + 10_000)
+        found = interior_point(weights[rows].astype(np.int64), degrees[rows].astype(np.int64))
+        if (found < 0).any():
+            raise RuntimeError("the polytope of a candidate has more points or facets than there is room for")
+        kept[rows] = found == 1
     return kept
 
 
-MAX_VERTICES = 64
-_SLOTS = 1 << 20
+def _candidates(n: int) -> np.ndarray:
+    """Weight systems among which are all with the IP property, by Skarke's recursion (alg-geom/9603007).
 
+    The q = w / d with a·q = 1 for all points a of a set form a polytope; for the set {(1, …, 1)} it is the simplex of
+    all q. Let q' be the barycentre of such a polytope, and q a system in it with the IP property. Either q is q', or a
+    lattice point a of q, that is a >= 0 and a·q = 1, has a·q' < 1, since (1, …, 1) is interior to the hull of these
+    points and has (1, …, 1)·q' = 1. There are finitely many a >= 0 with a·q' < 1; q lies in the section a·q = 1 of the
+    polytope, which has one dimension less. So all q are among the barycentres of the simplex, of its sections, of
+    their sections, and so on.
 
-@njit(cache=True, nogil=True)
-def _candidates(n):
-    """Skarke's recursion (alg-geom/9603007): weight systems among which are all with the IP property.
-
-    The q = w / d with q·a = 1 for a growing set of points a, the first one (1, …, 1), form a polytope. Let q' be a point
-    in its interior. If q is not q' itself, then some point a of its hull has a·q' < 1, or else (1, …, 1) would not be
-    interior; each such a, up to permutations that fix the earlier points, cuts the polytope down by a dimension.
+    Returns
+    -------
+    (candidates, n) int32, primitive, weights ascending, some more than once.
     """
-    table = np.full(_SLOTS, -1, np.int32)
-    found = np.empty((_SLOTS // 2, n), np.int32)
-    count = 0
-    vertices = np.zeros((n, MAX_VERTICES, n + 1), np.int64)  # by depth: (w, d) of the vertices q = w / d
-    n_vertices = np.zeros(n, np.int64)
-    inner = np.zeros((n, n + 1), np.int64)
-    block = np.zeros((n, n), np.bool_)  # whether coordinate i is like i - 1 in every point so far
-    a = np.zeros((n, n), np.int64)
-    left = np.zeros((n, n + 1), np.int64)
-    position = np.zeros(n, np.int64)
-    for i in range(n):
-        vertices[0, i, i] = 1
-        vertices[0, i, n] = 1
-        block[0, i] = i > 0
-    n_vertices[0] = n
-    depth = 0
-    entering = True
-    while depth >= 0:
-        if entering:
-            inner[depth] = 0
-            for v in range(n_vertices[depth]):
-                inner[depth] += vertices[depth, v]
-            count = _remember(inner[depth], n, table, found, count)
-            left[depth, 0] = inner[depth, n]
-            position[depth] = 0
-            a[depth, 0] = -1
-            entering = False
-            if n_vertices[depth] == 1:
-                depth -= 1
-                continue
-        # the next point a with a·w < d, by depth-first search over its coordinates
-        i = position[depth]
-        if i < 0:
-            depth -= 1
-            continue
-        a[depth, i] += 1
-        left[depth, i + 1] = left[depth, i] - a[depth, i] * inner[depth, i]
-        if left[depth, i + 1] <= 0 or (block[depth, i] and a[depth, i] > a[depth, i - 1]):
-            position[depth] -= 1
-            continue
-        if i < n - 1:
-            position[depth] += 1
-            a[depth, i + 1] = -1
-            continue
-        cut = _cut(vertices[depth], n_vertices[depth], a[depth], n, vertices[depth + 1]) if depth < n - 1 else 0
-        if cut > 0:
-            n_vertices[depth + 1] = cut
-            for j in range(n):
-                block[depth + 1, j] = block[depth, j] and a[depth, j] == a[depth, j - 1]
-            depth += 1
-            entering = True
-    return found[:count].astype(np.int64)
+    vertices, offsets = np.eye(n, dtype=np.int64).ravel(), np.array([0, n * n])
+    candidates = [_barycentres(n, vertices, offsets)]
+    for _ in range(n - 1):
+        vertices, offsets = _sections(n, vertices, offsets)
+        candidates.append(_barycentres(n, vertices, offsets))
+    candidates = np.concatenate(candidates)
+    candidates.sort(axis=1)
+    return candidates
+
+
+# A polytope of weight systems is given by its vertices, (vertices, n) int64: primitive w that stand for q = w / |w|,
+# |w| the sum of the weights. So a·q - 1 has the sign of (a - (1, …, 1))·w. Many polytopes are flat values and offsets.
+
+_ROOM = 1 << 18  # for polytopes of one dimension; 198,623 are the most
 
 
 @njit(cache=True, nogil=True)
-def _cut(vertices, n_vertices, a, n, out):
-    """Vertices of the polytope's section with a·q = 1; 0 if the section has no point with all weights positive."""
-    value = np.empty(n_vertices, np.int64)
-    above = False
-    for v in range(n_vertices):
-        s = -vertices[v, n]
+def _barycentres(n, values, offsets):
+    """The barycentre of each polytope, (polytopes, n) int32, primitive."""
+    found, inner = np.empty((len(offsets) - 1, n), np.int32), np.empty(n, np.int64)
+    for row in range(len(found)):
+        _barycentre(values[offsets[row] : offsets[row + 1]].reshape(-1, n), inner)
         for i in range(n):
-            s += a[i] * vertices[v, i]
-        value[v] = s
-        above = above or s > 0
-    if not above:
-        return 0
-    zero = np.zeros(n_vertices, np.int64)  # coordinates that vanish
+            found[row, i] = inner[i]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _barycentre(vertices, inner):
+    """Write the primitive w for which w / |w| is the mean of the vertices to ``inner``."""
+    common = np.int64(1)  # multiple of the degrees
+    for vertex in vertices:
+        degree = vertex.sum()
+        common *= degree // gcd(degree, common)
+    inner[:] = 0
+    for vertex in vertices:
+        factor = common // vertex.sum()
+        for i in range(len(inner)):
+            inner[i] += factor * vertex[i]
+    _make_primitive(inner)
+
+
+@njit(cache=True, nogil=True)
+def _make_primitive(vector):
+    g = np.int64(0)
+    for x in vector:
+        g = gcd(g, x)
+    for i in range(len(vector)):
+        vector[i] //= g
+
+
+@njit(cache=True, nogil=True)
+def _sections(n, values, offsets):
+    """Sections a·q = 1 of polytopes, for all a >= 0 with a·q' < 1 at the barycentre q', as values and offsets, int64.
+
+    Sections that differ by a permutation of coordinates give the same systems; all but a few are followed once.
+    """
+    sections, ends = np.empty(2 * n * _ROOM, np.int64), np.zeros(_ROOM + 1, np.int64)
+    slots = np.full(2 * _ROOM, -1, np.int32)
+    count = np.int64(0)
+    inner, a, left = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n + 1, np.int64)
+    section, ordered = np.empty((n * n, n), np.int64), np.empty((n * n, n), np.int64)  # n facets: far fewer vertices
+    for row in range(len(offsets) - 1):
+        vertices = values[offsets[row] : offsets[row + 1]].reshape(-1, n)
+        _barycentre(vertices, inner)
+        left[0] = inner.sum()  # |w| - a·w of the barycentre, once the coordinates before the i-th are chosen
+        i = 0
+        a[0] = -1
+        while i >= 0:
+            a[i] += 1
+            left[i + 1] = left[i] - a[i] * inner[i]
+            if left[i + 1] <= 0:
+                i -= 1
+            elif i < n - 1:
+                i += 1
+                a[i] = -1
+            else:
+                size = _section(vertices, a, section)
+                if size > 0:
+                    _put_in_order(section[:size], ordered[:size])
+                    count = insert(ordered[:size].ravel(), count, sections, ends, slots)
+    return sections[: ends[count]], ends[: count + 1]
+
+
+@njit(cache=True, nogil=True)
+def _section(vertices, a, section):
+    """Write the vertices of a polytope's section a·q = 1; returns how many, 0 if no point has all weights positive.
+
+    Faces of the polytope are where coordinates vanish: two vertices are joined by an edge if no third one vanishes
+    wherever both do.
+    """
+    n_vertices, n = vertices.shape
+    values, zeros = np.zeros(n_vertices, np.int64), np.zeros(n_vertices, np.int64)
     for v in range(n_vertices):
         for i in range(n):
-            if vertices[v, i] == 0:
-                zero[v] |= 1 << i
-    count = 0
+            values[v] += (a[i] - 1) * vertices[v, i]
+            zeros[v] |= (vertices[v, i] == 0) << i
+    count, vanish = 0, (1 << n) - 1  # coordinates that vanish on the section
     for v in range(n_vertices):
-        if value[v] == 0:
-            out[count] = vertices[v]
+        if values[v] == 0:
+            for i in range(n):
+                section[count, i] = vertices[v, i]
+            vanish &= zeros[v]
             count += 1
-        if value[v] <= 0:
+        if values[v] <= 0:
             continue
         for u in range(n_vertices):
-            if value[u] >= 0:
-                continue
-            shared = zero[u] & zero[v]
-            adjacent = True
-            for t in range(n_vertices):
-                if t != u and t != v and zero[t] & shared == shared:
-                    adjacent = False
-                    break
-            if adjacent:
-                if count == MAX_VERTICES:
-                    raise RuntimeError("a polytope of weights has too many vertices")
-                g = np.int64(0)
-                for i in range(n + 1):
-                    out[count, i] = value[v] * vertices[u, i] - value[u] * vertices[v, i]
-                    x, g2 = abs(out[count, i]), g
-                    while x:
-                        g2, x = x, g2 % x
-                    g = g2
-                for i in range(n + 1):
-                    out[count, i] //= g
+            if values[u] < 0 and _are_joined(zeros, u, v):
+                for i in range(n):
+                    section[count, i] = values[v] * vertices[u, i] - values[u] * vertices[v, i]
+                _make_primitive(section[count])
+                vanish &= zeros[u] & zeros[v]
                 count += 1
-    for i in range(n):
-        positive = False
-        for v in range(count):
-            positive = positive or out[v, i] > 0
-        if not positive:
-            return 0
-    return count
+    return count if vanish == 0 else 0
 
 
 @njit(cache=True, nogil=True)
-def _remember(system, n, table, found, count):
-    """Add the primitive, ascending form of weights (w, d) to ``found`` unless it is there; returns the new count."""
-    w = np.sort(system[:n])
-    g = np.int64(0)
-    for x in w:
-        y = x
-        while y:
-            g, y = y, g % y
-    code = np.uint64(14695981039346656037)
-    for i in range(n):
-        w[i] //= g
-        code = (code ^ np.uint64(w[i])) * np.uint64(1099511628211)
-    slot = np.int64((code ^ (code >> np.uint64(31))) & np.uint64(len(table) - 1))
-    while table[slot] >= 0:
-        same = True
+def _are_joined(zeros, u, v):
+    both = zeros[u] & zeros[v]
+    for t in range(len(zeros)):
+        if t != u and t != v and zeros[t] & both == both:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def _put_in_order(vertices, ordered):
+    """Write the polytope with permuted coordinates: they fall at the barycentre, and the vertices ascend."""
+    n_vertices, n = vertices.shape
+    inner, order = np.empty(n, np.int64), np.empty(n, np.int64)
+    _barycentre(vertices, inner)
+    sort_order(-inner, order)
+    for v in range(n_vertices):
+        u = v
+        while u > 0 and _precedes(vertices[v], ordered[u - 1], order):
+            for i in range(n):
+                ordered[u, i] = ordered[u - 1, i]
+            u -= 1
         for i in range(n):
-            same = same and found[table[slot], i] == w[i]
-        if same:
-            return count
-        slot = (slot + 1) & (len(table) - 1)
-    if count == len(found):
-        raise RuntimeError("more candidate weight systems than there is room for")
-    table[slot] = count
-    for i in range(n):
-        found[count, i] = w[i]
-    return count + 1
+            ordered[u, i] = vertices[v, order[i]]
 
 
-def _systems(n: int) -> list[tuple[int, ...]]:
-    return [tuple(row) for row in interior_point_systems(n).tolist()]
+@njit(cache=True, nogil=True)
+def _precedes(vertex, other, order):
+    """Whether a vertex, its coordinates in that order, comes before another one in lexicographic order."""
+    for i in range(len(order)):
+        if vertex[order[i]] != other[i]:
+            return vertex[order[i]] < other[i]
+    return False
 
 
-def _items(systems: list[tuple[int, ...]], k: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Each system with ``k`` of its weights brought to the front to be shared: (shared, private), no shared tuple twice."""
-    items = []
-    for w in systems:
-        seen = set()
-        for chosen in combinations(range(len(w)), k):
-            moved = list(w)
-            for a, i in enumerate(chosen):
-                moved[a], moved[i] = moved[i], moved[a]
-            shared = tuple(moved[:k])
-            if shared not in seen:
-                seen.add(shared)
-                items.append((shared, tuple(moved[k:])))
-    return items
+# --- combined systems -------------------------------------------------------------------------------------------------
 
 
 def _combined(kind: str) -> np.ndarray:
     """The combined systems of a kind, (rows, blocks, 1 + coordinates) int64 of (d, w_1, …), in the published order."""
-    pairs, kept = iter(_candidate_pairs(kind)), []
-    while chunk := [_side_by_side(parts) for parts in islice(pairs, 10_000)]:
-        systems = np.array(chunk, dtype=np.int64)
-        good = _with_interior_point(np.ascontiguousarray(systems[:, :, 1:]), np.ascontiguousarray(systems[:, :, 0]))
-        kept.append(systems[good])
+    parts, shared, candidates = _candidate_parts(kind)
+    kept = []
+    for chosen in np.array_split(candidates, 1 + len(candidates) // 10_000):
+        systems = _side_by_side([part[rows] for part, rows in zip(parts, chosen.T, strict=True)], shared)
+        kept.append(systems[_has_interior_point(systems[:, :, 1:], systems[:, :, 0])])
     return np.concatenate(kept)
 
 
-def _candidate_pairs(kind: str):
-    """The combinations of a kind to try, in the published order: tuples of parts (shared weights, private weights)."""
-    three = _systems(3)
+def _candidate_parts(kind: str) -> tuple[list[np.ndarray], int, np.ndarray]:
+    """What to combine to systems of a kind: IP systems of 3 or 4 weights that share 2, 1, 1 or no coordinates.
+
+    Returns
+    -------
+    parts : for each block, the weights to choose from, (n, 3 or 4) int64, shared ones in front.
+    shared : number of shared coordinates.
+    candidates : (candidates, blocks) int64, rows of the parts to combine, in the published order.
+    """
+    three = interior_point_systems(3)
     if kind == "w44":
-        items = _items(_systems(4), 2)
-        for i, a in enumerate(items):
-            for b in items[i:]:
-                yield a, b
-                if a[0][0] != a[0][1] and b[0][0] != b[0][1]:
-                    yield a, (b[0][::-1], b[1])
-    elif kind == "w34":
-        fours = _items(_systems(4), 1)
-        yield from ((a, b) for b in _items(three, 1) for a in fours)
-    elif kind == "w333":
-        joined = [
-            ((shared,), tuple(sorted(_without(w, shared), reverse=True)))
-            for w in three
-            for shared in sorted(set(w), reverse=True)
-        ]
-        yield from combinations_with_replacement(joined, 3)
-    else:
-        yield from combinations_with_replacement([((), w[::-1]) for w in three], 2)
+        pairs = _choices(interior_point_systems(4), 2)
+        a, b = np.triu_indices(len(pairs))
+        crosswise = np.stack([a, b + len(pairs)], axis=1)  # b's shared pair reversed, if that makes a difference
+        unequal = pairs[:, 0] != pairs[:, 1]
+        differs = np.stack([np.full(len(a), True), unequal[a] & unequal[b]], axis=1)
+        candidates = np.stack([np.stack([a, b], axis=1), crosswise], axis=1)[differs]
+        return [pairs, np.concatenate([pairs, pairs[:, [1, 0, 2, 3]]])], 2, candidates
+    if kind == "w34":
+        fours, threes = _choices(interior_point_systems(4), 1), _choices(three, 1)
+        return [fours, threes], 1, np.array([(a, b) for b in range(len(threes)) for a in range(len(fours))])
+    if kind == "w333":
+        one = np.array([w for system in three for w in _each_shared(system)])
+        return [one] * 3, 1, np.array(list(combinations_with_replacement(range(len(one)), 3)))
+    return [three[:, ::-1]] * 2, 0, np.array(list(combinations_with_replacement(range(len(three)), 2)))
 
 
-def _without(weights, one):
-    rest = list(weights)
-    rest.remove(one)
-    return rest
+def _choices(systems: np.ndarray, k: int) -> np.ndarray:
+    """The systems (rows, n), each with any ``k`` weights swapped to the front to be shared, the same ones only once."""
+    found = []
+    for w in systems.tolist():
+        by_shared = {}
+        for chosen in combinations(range(len(w)), k):
+            moved = list(w)
+            for a, i in enumerate(chosen):
+                moved[a], moved[i] = moved[i], moved[a]
+            by_shared.setdefault(tuple(moved[:k]), moved)
+        found.extend(by_shared.values())
+    return np.array(found)
 
 
-def _side_by_side(parts) -> list[tuple[int, ...]]:
-    """Blocks of a combined system: shared columns first, then each part's private columns, zeros elsewhere."""
-    width = sum(len(private) for _, private in parts)
-    blocks, before = [], 0
-    for shared, private in parts:
-        row = shared + (0,) * before + private + (0,) * (width - before - len(private))
-        blocks.append((sum(row), *row))
-        before += len(private)
-    return blocks
+def _each_shared(system: np.ndarray) -> list[list[int]]:
+    """A system with each of its distinct weights in front to be shared, falling, the others falling behind it."""
+    falling = system.tolist()[::-1]
+    firsts = [falling.index(shared) for shared in dict.fromkeys(falling)]
+    return [[falling[i], *falling[:i], *falling[i + 1 :]] for i in firsts]
+
+
+def _side_by_side(parts: list[np.ndarray], shared: int) -> np.ndarray:
+    """Combine weights (rows, n) of several blocks, the first ``shared`` of them on shared coordinates.
+
+    Returns
+    -------
+    (rows, blocks, 1 + coordinates) int64 of (d, w_1, …): shared coordinates, then each block's own, zeros elsewhere.
+    """
+    width = shared + sum(part.shape[1] - shared for part in parts)
+    systems = np.zeros((len(parts[0]), len(parts), 1 + width), np.int64)
+    start = 1 + shared
+    for block, part in enumerate(parts):
+        stop = start + part.shape[1] - shared
+        systems[:, block, 0] = part.sum(axis=1)
+        systems[:, block, 1 : 1 + shared] = part[:, :shared]
+        systems[:, block, start:stop] = part[:, shared:]
+        start = stop
+    return systems
 
 
 # --- the published lists ----------------------------------------------------------------------------------------------
@@ -370,52 +405,71 @@ def _path_of(folder: Path, kind: str) -> Path:
 
 
 def _read_kind(path: Path, kind: int) -> np.ndarray:
-    rows, previous = array("q"), ()
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    """The systems of one list, (rows, blocks, 1 + coordinates) int64 of (d, w_1, …), each of them checked."""
+    lines, rows = read_text(path).splitlines(), array("q")
+    width = _BLOCKS[kind] * (_COORDINATES[kind] + 1)
+    for number, line in enumerate(lines, start=1):
         try:
             numbers = [int(word) for word in line.split()]
         except ValueError:
-            raise InputError(f"{path}, line {number}", f"{line[:60]!r} is not a list of integers") from None
-        reason = _why_no_system(numbers, kind)
-        key = (numbers[0], *numbers[:0:-1]) if kind == 0 else None
-        if reason is None and kind == 0 and key <= previous:
-            reason = "is not in the list's order by degree and weights, or stands twice"
-        if reason:
-            raise InputError(f"{path}, line {number}", f"{line[:60]!r} {reason}; download the list again")
-        previous = key
+            raise _damaged(path, number, line, "is not a list of integers") from None
+        if len(numbers) != width:
+            raise _damaged(path, number, line, f"has {len(numbers)} numbers, expected {width}")
+        if min(numbers) < 0 or max(numbers) > MAX_DEGREE:
+            raise _damaged(path, number, line, f"has a number outside 0 to {MAX_DEGREE}, the largest degree there is")
         rows.extend(numbers)
     systems = np.array(rows).reshape(-1, _BLOCKS[kind], _COORDINATES[kind] + 1)
+    defects = _defects(systems, kind)
+    for row in np.flatnonzero(defects)[:1]:
+        raise _damaged(path, row + 1, lines[row], _DEFECTS[defects[row]])
     if len(systems) != KIND_COUNTS[kind]:
         raise InputError(path, f"holds {len(systems)} weight systems, expected {KIND_COUNTS[kind]}; download it again")
     return systems
 
 
-def _why_no_system(numbers: list[int], kind: int) -> str | None:
-    """What is wrong with a line of a list, or None: count, signs, degrees, order, interior point."""
-    width = _COORDINATES[kind] + 1
-    if len(numbers) != _BLOCKS[kind] * width:
-        return f"has {len(numbers)} numbers, expected {_BLOCKS[kind] * width}"
-    if not all(0 <= number <= MAX_DEGREE for number in numbers):
-        return f"has a number outside 0 to {MAX_DEGREE}, the largest degree there is"
-    blocks = np.array(numbers, dtype=np.int64).reshape(-1, width)
-    degrees, weights = blocks[:, 0], blocks[:, 1:]
-    if (degrees == 0).any():
-        return "has a degree of zero"
-    if (weights.sum(axis=1) != degrees).any():
-        return f"has the degrees {degrees.tolist()}, its weights sum to {weights.sum(axis=1).tolist()}"
-    if kind == 0 and ((weights[0, 1:] < weights[0, :-1]).any() or weights[0, 0] == 0):
-        return "has weights that are not positive and ascending"
-    if not weights.any(axis=0).all():  # such a coordinate is not bounded by any equation
-        return "has a coordinate without a weight in any of its systems"
-    if not has_interior_point(np.ascontiguousarray(weights), np.ascontiguousarray(degrees)):
-        return "lacks the interior-point property"
-    return None
+def _damaged(path: Path, number: int, line: str, reason: str) -> InputError:
+    return InputError(f"{path}, line {number}", f"{line[:60]!r} {reason}; download the list again")
+
+
+_DEFECTS = (
+    "",
+    "has a degree of zero",
+    "has weights that do not sum to their degree",
+    "has weights that are not positive and ascending",
+    "is not in the list's order by degree and weights, or stands twice",
+    "has a coordinate without a weight in any of its systems",  # which no equation bounds
+    "lacks the interior-point property",
+    "has more lattice points or facets than the polytope of any system with the interior-point property",
+)
+
+
+def _defects(systems: np.ndarray, kind: int) -> np.ndarray:
+    """Index to ``_DEFECTS`` of what is wrong with each system of a list, 0 if nothing."""
+    degrees, weights = systems[:, :, 0], systems[:, :, 1:]
+    unsorted = out_of_order = np.zeros(len(systems), bool)
+    if kind == 0 and len(systems):
+        unsorted = (weights[:, 0, 0] == 0) | (np.diff(weights[:, 0]) < 0).any(axis=1)
+        steps = np.diff(systems[:, 0, [0, 5, 4, 3, 2, 1]], axis=0)  # the first that is not zero has to be positive
+        first = np.take_along_axis(steps, (steps != 0).argmax(axis=1)[:, None], axis=1)[:, 0]
+        out_of_order = np.append(False, first <= 0)
+    conditions = [
+        (degrees == 0).any(axis=1),
+        (weights.sum(axis=2) != degrees).any(axis=1),
+        unsorted,
+        out_of_order,
+        ~weights.any(axis=1).all(axis=1),
+    ]
+    defects = np.select(conditions, range(1, 6))
+    sound = defects == 0
+    found = interior_point(weights[sound], degrees[sound])
+    defects[sound] = np.select([found == 0, found < 0], [6, 7])
+    return defects
 
 
 # --- features ---------------------------------------------------------------------------------------------------------
 
 
-def features(geometries: Columns) -> dict[str, np.ndarray]:
+def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
     """Exact features of a batch of weight systems; each row depends on its own system alone.
 
     Parameters
@@ -465,8 +519,9 @@ def features(geometries: Columns) -> dict[str, np.ndarray]:
         **primitive,
     }
     types = {column.name: column.type for column in FEATURES}
-    table = {"duplicate_group": group, **columns}
-    return {name: table[name].astype(np.dtype(type_)) for name, type_ in types.items()}
+    columns = {name: column.astype(types[name]) for name, column in columns.items()}
+    table = {"duplicate_group": group, **columns, "degrees": degrees, "weights": weights}
+    return {name: table[name] for name in types}
 
 
 @njit(cache=True, nogil=True)
