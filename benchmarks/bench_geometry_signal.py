@@ -19,7 +19,7 @@ from vacuagym.steps import feature_columns
 from vacuagym.tables.hashing import hash_rows
 from vacuagym.tables.shards import read_rows
 
-COUPLINGS = ("log10_flux", "gauge_rank", "string_coupling", "uplift_ratio", "is_mirror")
+COUPLINGS = ("log10_flux", "condensate_rank", "string_coupling", "uplift_ratio", "is_mirror")
 NOT_INPUTS = ("dataset", "geometry_id", "duplicate_group")
 TEST_SHARE, BOOTSTRAPS = 0.3, 400
 

@@ -2,17 +2,28 @@
 
     .venv/bin/python benchmarks/bench_labels.py [--features results/features] [--rows 6000] [--out FOLDER]
 
-Prints a table and, with --out, writes it as labels.csv and labels.md. A label is one draw of couplings with three descents
-and one search for the critical point that is classified; the engine also proves the point and looks for barriers, which the
-reference does not. All times are CPU times of one core, after compilation. Floating-point operations are counted by running
-the formulas uncompiled on numbers that count (an addition, product, quotient, comparison or root is one). The peak is that
-of fused multiply-adds in registers, two operations each, measured here; labels may not fuse, so half of it is their limit.
+Prints two tables and the peak memory and, with --out, writes them to labels.md and the first to labels.csv. A label is one
+draw of couplings with three descents and one search for the critical point that is classified; the engine also proves that
+point and looks for barriers, which the reference does not. All times are CPU times of one core, after compilation.
+
+The reference is scipy.optimize as a person would use it who wants it fast: value, gradient and the right Hessian as numpy
+expressions of whole vectors, one call of `minimize` a start, stopped where V falls without bound, one call of `root` for the
+critical point, and LAPACK for its inertia. The first table has the method that is the fastest of those that converge; the
+second compares methods on the real mix of all geometries.
+
+Floating-point operations are counted by running the formulas uncompiled on numbers that count (an addition, product,
+quotient, comparison or root is one). The peak is that of fused multiply-adds in registers, two operations each, measured
+here; labels may not fuse, so half of it is their limit.
 """
 
 import argparse
 import csv
 import io
+import math
+import subprocess
+import sys
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +38,7 @@ from vacuagym.engine import labels
 from vacuagym.engine.draws import draw_key
 from vacuagym.engine.lanes import LANES, LANES_TYPE, lane_storage, lane_view
 from vacuagym.engine.linalg import factor, solve
+from vacuagym.engine.model import pack
 from vacuagym.engine.search import CONVERGED, DESCEND
 from vacuagym.errors import InputError
 from vacuagym.geometry import COUNTS
@@ -43,6 +55,18 @@ COLUMNS = (
     "gflops",
     "of_peak",
 )
+# scipy's methods, the derivatives given to them, and their options; the first is that of the main table
+METHODS = {
+    "trust-ncg": ("trust-ncg", 2, {"gtol": 1e-8, "maxiter": 300}),
+    "trust-exact": ("trust-exact", 2, {"gtol": 1e-8, "maxiter": 300}),
+    "Newton-CG": ("Newton-CG", 2, {"xtol": 1e-10, "maxiter": 300}),
+    "BFGS": ("BFGS", 1, {"gtol": 1e-8, "maxiter": 1000}),
+    "BFGS, no derivatives given": ("BFGS", 0, {"gtol": 1e-5, "maxiter": 1000}),
+}
+REFERENCE = """The reference is scipy.optimize, one problem at a time: value, gradient and the right Hessian as numpy expressions
+of whole vectors, one call of `minimize` a start (stopped where V falls without bound), one call of `root` for the critical
+point, LAPACK for its inertia; {ms:.1f} ms a call on the real mix. It proves nothing and looks for no barrier; the engine does.
+"""
 
 
 def main():
@@ -53,20 +77,28 @@ def main():
     parser.add_argument("--out", type=Path, help="folder for labels.csv and labels.md")
     options = parser.parse_args()
     peak = fma_peak()
-    print(f"FMA peak of a core: {peak:.1f} GFLOP/s")
     rows = [compare(str(n), np.full(options.rows // N_DRAWS, n), options, peak) for n in (2, 4, 8, 16, 32)]
+    text = ""
     if options.features.exists():
-        rows.append(compare("real mix", real_mix(options.features, options.rows // N_DRAWS), options, peak))
-        total = sum(COUNTS.values())
-        seconds = rows[-1]["engine_us_per_label"] * N_DRAWS * total * 1e-6
-        print(f"all {total:,} geometries x {N_DRAWS} draws x {N_STARTS} starts: {seconds:.1f} CPU s")
+        n_moduli = real_mix(options.features, options.rows // N_DRAWS)
+        rows.append(compare("real mix", n_moduli, options, peak))
+        seconds = rows[-1]["engine_us_per_label"] * N_DRAWS * sum(COUNTS.values()) * 1e-6
+        text += (
+            f"All {sum(COUNTS.values()):,} geometries × {N_DRAWS} draws × {N_STARTS} starts: {seconds:.1f} CPU s.\n\n"
+        )
+        text += compare_methods(n_moduli, options.reference_rows, rows[-1]["engine_us_per_label"])
     else:
         print(f"{options.features} does not exist: no line for the real mix; `make run` makes it")
+    memory = {n: peak_memory(n) for n in (1_000, 40_000)}
+    text += (
+        "\nPeak memory of a process: " + ", ".join(f"{mb} MB for {n:,} geometries" for n, mb in memory.items()) + ".\n"
+    )
+    text = f"{as_markdown(rows)}\nFMA peak of a core: {peak:.0f} GFLOP/s. {text}"
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "labels.csv").write_text(as_csv(rows))
-        (options.out / "labels.md").write_text(as_markdown(rows))
-    print(as_markdown(rows))
+        (options.out / "labels.md").write_text(text)
+    print(text)
 
 
 def compare(name, n_moduli, options, peak) -> dict:
@@ -78,26 +110,62 @@ def compare(name, n_moduli, options, peak) -> dict:
         engine.label(model, parameters, SEED, "ks", features, N_DRAWS, N_STARTS)
 
     run()  # compiles
-    engine_time = min(cpu_time(run) for _ in range(3)) / (len(n_moduli) * N_DRAWS)
+    engine_time = min(cpu_time(run) for _ in range(5)) / (len(n_moduli) * N_DRAWS)
     sizes = model.n_fields(features, parameters)
-    chosen = np.linspace(0, len(sizes) - 1, options.reference_rows).astype(int)
-    scipy_time, converged, solves = 0.0, 0, 0
+    scipy_time, converged = time_reference(model, parameters, sizes, options.reference_rows, next(iter(METHODS)))
+    gflops = search_speed(model, parameters, int(np.median(sizes)))
+    line = dict(zip(COLUMNS, (name, len(n_moduli) * N_DRAWS, engine_time * 1e6, scipy_time * 1e6), strict=False))
+    line |= {"ratio": scipy_time / engine_time, "scipy_converged": converged}
+    line |= {"gflops": gflops, "of_peak": gflops / peak}
+    print({key: value if isinstance(value, str) else round(float(value), 3) for key, value in line.items()}, flush=True)
+    return line
+
+
+def compare_methods(n_moduli, rows, engine_us) -> str:
+    """The table of scipy's methods on geometries of these numbers of moduli, as markdown."""
+    model, parameters = models.resolve("toy_eft")
+    sizes = model.n_fields({"n_moduli": n_moduli}, parameters)
+    lines = ["| scipy's method, real mix | µs a label | ratio | ends with gradient < 1e-7 |", "|---|---|---|---|"]
+    fastest = math.inf
+    for method in METHODS:
+        seconds, converged = time_reference(model, parameters, sizes, rows, method)
+        us = seconds * 1e6
+        fastest = min(us, fastest)
+        lines.append(f"| {method} | {us:,.0f} | {us / engine_us:,.0f} | {converged:.0%} |")
+    return REFERENCE.format(ms=fastest * 1e-3 / (N_STARTS + 1)) + "\n" + "\n".join(lines) + "\n"
+
+
+def time_reference(model, parameters, sizes, rows, method):
+    """CPU seconds a label of the reference with a method, and the share of its descents that converge."""
+    chosen = np.linspace(0, len(sizes) - 1, rows).astype(int)
+    seconds, converged, solves = 0.0, 0, 0
     for g in chosen:
         solver, couplings, starts = problems(model, parameters, int(sizes[g]), np.array([g]))
         _, _, outcomes, _ = solver.search(DESCEND, couplings, np.zeros(N_STARTS, np.int64), starts[0, 1:].copy())
         begun = time.process_time()
-        gradients = reference(solver.n, couplings[0], starts[0])
-        scipy_time += time.process_time() - begun
+        gradients = reference(solver.n, couplings[0], starts[0], method)
+        seconds += time.process_time() - begun
         bounded = outcomes == CONVERGED  # where V falls without bound there is nothing for scipy to converge to
         converged += np.count_nonzero(gradients[bounded] < 1e-7)
         solves += np.count_nonzero(bounded)
-    gflops = search_speed(model, parameters, int(np.median(sizes)))
-    scipy_time /= len(chosen)
-    line = dict(zip(COLUMNS, (name, len(n_moduli) * N_DRAWS, engine_time * 1e6, scipy_time * 1e6), strict=False))
-    line |= {"ratio": scipy_time / engine_time, "scipy_converged": converged / max(solves, 1)}
-    line |= {"gflops": gflops, "of_peak": gflops / peak}
-    print({key: value if isinstance(value, str) else round(float(value), 3) for key, value in line.items()}, flush=True)
-    return line
+    return seconds / rows, converged / max(solves, 1)
+
+
+def peak_memory(geometries) -> int:
+    """Peak memory in MB of a new process that labels so many geometries of 16 fields, in batches as the workflow does."""
+    script = f"""
+import numpy as np
+from vacuagym import engine, models
+from vacuagym.tables.shards import BATCH_ROWS
+model, parameters = models.resolve("toy_eft")
+for first in range(0, {geometries}, BATCH_ROWS):
+    ids = np.arange(first, min(first + BATCH_ROWS, {geometries}))
+    features = {{"geometry_id": ids, "n_moduli": np.full(len(ids), 16)}}
+    engine.label(model, parameters, {SEED}, "ks", features, {N_DRAWS}, {N_STARTS})
+(line,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(int(line.split()[1]) * 1024 // 10**6)
+"""
+    return int(subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout)
 
 
 def problems(model, parameters, n, geometry):
@@ -106,7 +174,7 @@ def problems(model, parameters, n, geometry):
     regimes, uniforms = np.empty(len(geometry), dtype=np.int64), np.empty(model.n_uniforms(n))
     sample = np.zeros(len(geometry), dtype=np.int32)
     drawn = labels.compile_draws(model)
-    drawn(n, model.pack(parameters), draw_key(SEED, "ks"), geometry, sample, uniforms, couplings, regimes, starts)
+    drawn(n, pack(model, parameters), draw_key(SEED, "ks"), geometry, sample, uniforms, couplings, regimes, starts)
     return labels.Solver(model, n), couplings, starts
 
 
@@ -122,18 +190,23 @@ def search_speed(model, parameters, n, rows=2000) -> float:
 # --- the reference: one problem at a time, the same potential with numpy -------------------------------------------
 
 
-def reference(n, c, starts) -> np.ndarray:
-    """What a row asks for, with scipy: three minimisations, one root, its inertia. Returns |gradient| at the three ends.
-
-    Of scipy's minimisers trust-ncg is the fastest here at 16 fields among those that converge most often (trust-exact and
-    Newton-CG take up to 1.7 times as long, BFGS twice, L-BFGS-B ten times).
-    """
+def reference(n, c, starts, method) -> np.ndarray:
+    """What a row asks for, with scipy: three minimisations, one root, its inertia. Returns |gradient| at the three ends."""
     value, gradient, hessian = potential(n, c)
+    method, order, options = METHODS[method]
+    first, second = gradient if order > 0 else None, hessian if order > 1 else None
+
+    def stop_far_away(x):
+        if np.abs(x).max() > 1e3:
+            raise StopIteration
+
     ends = []
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of precision, at the cusps
         for start in starts[1:]:
-            options = {"gtol": 1e-8, "maxiter": 300}
-            end = optimize.minimize(value, start, method="trust-ncg", jac=gradient, hess=hessian, options=options)
+            end = optimize.minimize(
+                value, start, method=method, jac=first, hess=second, options=options, callback=stop_far_away
+            )
             ends.append(np.linalg.norm(gradient(end.x)))
         root = optimize.root(gradient, starts[0] + 1e-6, jac=hessian, method="hybr")
         np.linalg.eigvalsh(hessian(root.x))
@@ -294,7 +367,15 @@ def as_csv(rows) -> str:
 
 
 def as_markdown(rows) -> str:
-    header = "fields", "engine, µs a label", "scipy, µs a label", "ratio", "scipy converges", "GFLOP/s", "of FMA peak"
+    header = (
+        "fields",
+        "engine, µs a label",
+        "scipy, µs a label",
+        "ratio",
+        "scipy ends with gradient < 1e-7",
+        "GFLOP/s",
+        "of FMA peak",
+    )
     lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
     for row in rows:
         lines.append(

@@ -137,7 +137,7 @@ def theory_of(dataset, features, table, row, geometry):
     direction = row_of(table["ray"], row)
     tau = potential.four_cycles(kappa, direction)
     amplitudes = direction * tau / (3 * potential.volume(kappa, direction)) * (1 - 2 * table["axion_branch"][row])
-    rates = 2 * np.pi * tau.min() / (float(table["gauge_rank"][row]) * tau)
+    rates = 2 * np.pi * tau.min() / (float(table["condensate_rank"][row]) * tau)
     chi = features["euler_characteristic"][geometry] * (1 - 2 * int(table["is_mirror"][row]))
     return potential.Theory(
         kappa,

@@ -7,16 +7,36 @@ from vacuagym import engine, models
 from vacuagym.tables.columns import Ragged
 
 MODEL, PARAMETERS = models.resolve("toy_eft")
-SIZES = {  # numbers of fields as in the three families
-    "ks": np.full(1000, 16),
-    "cicy3": np.random.default_rng(1).integers(8, 16, 1000),
-    "fth6d": np.random.default_rng(2).integers(14, 30, 1000),
+# how many of the geometries of each family have so many moduli; 16 stands for 16 and more, ks is a sample of 20,000
+N_MODULI = {
+    "ks": {3: 7, 4: 4, 5: 15, 6: 8, 7: 16, 8: 21, 9: 20, 10: 21, 11: 33, 12: 30, 13: 31, 14: 34, 15: 31, 16: 19729},
+    "cicy3": {1: 5, 2: 36, 3: 155, 4: 425, 5: 856, 6: 1257, 7: 1463, 8: 1328, 9: 1040, 10: 648, 11: 372, 12: 161}
+    | {13: 72, 14: 22, 15: 16, 16: 34},
+    "fth6d": {
+        2: 1,
+        3: 3,
+        4: 2,
+        5: 5,
+        6: 3,
+        7: 7,
+        8: 9,
+        9: 10,
+        10: 13,
+        11: 19,
+        12: 26,
+        13: 34,
+        14: 35,
+        15: 44,
+        16: 61328,
+    },
 }
 
 
-@pytest.fixture(scope="module", params=SIZES)
+@pytest.fixture(scope="module", params=N_MODULI)
 def table(request):
-    features = {"geometry_id": np.arange(1000), "n_moduli": SIZES[request.param].astype(np.int32)}
+    count = np.array(list(N_MODULI[request.param].values()))
+    n_moduli = np.random.default_rng(1).choice(list(N_MODULI[request.param]), 1000, p=count / count.sum())
+    features = {"geometry_id": np.arange(1000), "n_moduli": n_moduli.astype(np.int32)}
     return engine.label(MODEL, PARAMETERS, 20260101, request.param, features, 2, 3)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from vacuagym import engine, models
+from vacuagym.engine import labels as labelling
 from vacuagym.engine.labels import Solver
 from vacuagym.engine.search import CONVERGED, NEWTON
 from vacuagym.tables.columns import Ragged, n_rows, take
@@ -12,16 +13,21 @@ from vacuagym.tables.columns import Ragged, n_rows, take
 N_DRAWS, N_STARTS = 3, 3
 
 
-def labels(ids, n_moduli, dataset="ks", seed=7, name="toy_eft"):
+def labels(ids, n_moduli, dataset="ks", seed=7, name="toy_eft", n_draws=N_DRAWS):
     model, parameters = models.resolve(name)
     features = {"geometry_id": np.asarray(ids), "n_moduli": np.asarray(n_moduli)}
-    return engine.label(model, parameters, seed, dataset, features, N_DRAWS, N_STARTS)
+    return engine.label(model, parameters, seed, dataset, features, n_draws, N_STARTS)
+
+
+def sizes(ids):
+    """Numbers of moduli from 2 to 16."""
+    return 2 + np.asarray(ids) % 15
 
 
 @pytest.fixture(scope="module")
 def batch():
     ids = np.arange(400)
-    return labels(ids, 2 + ids % 9)
+    return labels(ids, sizes(ids))
 
 
 def same(a, b):
@@ -37,20 +43,31 @@ def same(a, b):
 
 def test_a_geometry_alone_has_the_label_it_has_in_a_batch(batch):
     for g in (0, 17, 399):
-        alone = labels([g], [2 + g % 9])
+        alone = labels([g], [sizes(g)])
         same(alone, take(batch, np.arange(g * N_DRAWS, (g + 1) * N_DRAWS)))
 
 
 def test_the_order_of_a_batch_does_not_matter(batch):
     order = np.random.default_rng(0).permutation(400)
     rows = (order[:, None] * N_DRAWS + np.arange(N_DRAWS)).ravel()
-    same(labels(order, 2 + order % 9), take(batch, rows))
+    same(labels(order, sizes(order)), take(batch, rows))
+
+
+def test_the_size_of_blocks_does_not_matter(batch, monkeypatch):
+    monkeypatch.setattr(labelling, "BLOCK_ROWS", 5)
+    same(labels(np.arange(400), sizes(np.arange(400))), batch)
+
+
+def test_more_draws_keep_the_first_ones(batch):
+    ids = np.arange(50)
+    fewer = labels(ids, sizes(ids), n_draws=N_DRAWS - 1)
+    same(fewer, take(batch, np.flatnonzero((batch["geometry_id"] < 50) & (batch["sample"] < N_DRAWS - 1))))
 
 
 def test_seed_and_dataset_matter(batch):
     ids = np.arange(20)
-    for other in (labels(ids, 2 + ids % 9, seed=8), labels(ids, 2 + ids % 9, dataset="fth6d")):
-        assert not np.isin(other["mass"].values, batch["mass"].values).any()
+    for other in (labels(ids, sizes(ids), seed=8), labels(ids, sizes(ids), dataset="fth6d")):
+        assert np.isin(other["mass"].values, batch["mass"].values).mean() < 0.01  # single precision: a few meet
 
 
 def couplings_of(row):
@@ -67,19 +84,34 @@ def check_certificates(table, rows):
     """Near each certified point, in 50 digits: a root of the gradient within the radius, with the stated inertia."""
     for i in rows:
         row = take(table, np.array([i]))
-        n, x = int(row["n_fields"][0]), row["critical_point"].values
+        n, x = int(row["n_fields"][0]), mpmath.matrix(row["critical_point"].values.tolist())
         with mpmath.workdps(50):
             gradient_and_hessian = exact_derivatives(couplings_of(row), n)
-            y = mpmath.matrix(x.tolist())
-            for _ in range(6):
+            y, step = x, mpmath.matrix([1])
+            while mpmath.norm(step) > mpmath.mpf(10) ** -20:  # Newton's method doubles the digits
                 gradient, hessian = gradient_and_hessian(y)
-                y -= mpmath.lu_solve(hessian, gradient)
+                step = mpmath.lu_solve(hessian, gradient)
+                y = y - step
             gradient, hessian = gradient_and_hessian(y)
-            assert mpmath.norm(gradient) < mpmath.mpf(10) ** -35
-            assert mpmath.norm(y - mpmath.matrix(x.tolist())) <= row["certificate_radius"][0]
-            spectrum = [float(e) for e in mpmath.eigsy(hessian, eigvals_only=True)]
-        assert sum(e < 0 for e in spectrum) == row["n_neg"][0]
-        assert min(map(abs, spectrum)) >= row["min_abs_eigenvalue_bound"][0]
+            assert mpmath.norm(gradient) < mpmath.mpf(10) ** -30
+            assert mpmath.norm(y - x) <= row["certificate_radius"][0]
+            gap = mpmath.mpf(float(row["min_abs_eigenvalue_bound"][0]))
+            assert gap > 0
+            # no eigenvalue in [-gap, gap], and as many below as the row says
+            assert negative_pivots(hessian + gap * mpmath.eye(n)) == row["n_neg"][0]
+            assert negative_pivots(hessian - gap * mpmath.eye(n)) == row["n_neg"][0]
+
+
+def negative_pivots(matrix):
+    """Number of negative eigenvalues of a symmetric matrix: its negative pivots (Sylvester's law of inertia)."""
+    matrix, n, count = matrix.copy(), matrix.rows, 0
+    for k in range(n):
+        count += matrix[k, k] < 0
+        for i in range(k + 1, n):
+            factor = matrix[i, k] / matrix[k, k]
+            for j in range(k + 1, i + 1):
+                matrix[i, j] -= factor * matrix[j, k]
+    return count
 
 
 def exact_derivatives(c, n):
@@ -116,19 +148,8 @@ def test_certificates_hold(batch):
 @pytest.mark.slow
 def test_a_thousand_certificates_hold(batch):
     certified = np.flatnonzero(batch["certified"])
-    assert len(certified) > 900
+    assert len(certified) >= 1000
     check_certificates(batch, certified)
-
-
-def test_shares_of_the_classes():
-    ids = np.arange(3_000)
-    found = labels(ids, np.full(3_000, 16))["stability"]
-    names, counts = np.unique(found, return_counts=True)
-    shares = dict(zip(names.tolist(), (counts / len(found)).tolist(), strict=True))
-    assert set(shares) <= set(engine.CLASSES)
-    assert sum(share >= 0.05 for share in shares.values()) >= 3
-    assert max(shares.values()) <= 0.75
-    assert shares.get("failed", 0) <= 0.001 and shares.get("marginal", 0) <= 0.005
 
 
 def test_legacy_ranges_are_trivial():
@@ -137,12 +158,13 @@ def test_legacy_ranges_are_trivial():
     assert np.mean(found["n_pos"] == 8) > 0.8
 
 
-def test_a_geometry_without_moduli_fails_with_its_reason_and_spoils_no_other(batch):
-    poisoned = labels(np.arange(3), np.array([2.0, np.nan, 4.0]))
+@pytest.mark.parametrize("bad", [0, -4, np.nan])
+def test_a_geometry_without_moduli_fails_with_its_reason_and_spoils_no_other(batch, bad):
+    poisoned = labels(np.arange(3), np.array([2.0, bad, 4.0]))
     assert n_rows(poisoned) == 9
     assert poisoned["stability"][3:6].tolist() == ["failed"] * 3
-    assert all(reason for reason in poisoned["failure_reason"][3:6])
-    same(take(poisoned, np.arange(3)), take(batch, np.arange(3)))
+    assert poisoned["failure_reason"].tolist() == [""] * 3 + [labelling.BAD_SIZE] * 3 + [""] * 3
+    same(take(poisoned, np.r_[0:3, 6:9]), take(batch, np.r_[0:3, 6:9]))
 
 
 def test_no_runaway_row_has_a_minimum_where_newton_leads_from_the_symmetric_point(batch):

@@ -2,16 +2,15 @@
 
 import numpy as np
 import pytest
-from numba import njit
 
+from vacuagym.compiled import njit
 from vacuagym.engine.linalg import (
-    count_below,
-    extreme_eigenvalues,
+    counts_below,
     factor,
-    invert,
     multiply,
     quadratic_form,
     solve,
+    spectrum_edges,
     tridiagonalise,
 )
 
@@ -30,13 +29,6 @@ def compiled_solve(factors, x):
 
 
 @njit
-def compiled_invert(factors):
-    inverse = np.empty_like(factors)
-    invert(len(factors), factors, inverse, np.empty(len(factors)))
-    return inverse
-
-
-@njit
 def compiled_products(matrix, factors, x):
     product = np.empty_like(x)
     multiply(len(x), matrix, x, product)
@@ -44,12 +36,13 @@ def compiled_products(matrix, factors, x):
 
 
 @njit
-def compiled_spectrum(matrix, x):
+def compiled_spectrum(matrix, points):
     n = len(matrix)
     diagonal, squares, v, p = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
     tridiagonalise(n, matrix, diagonal, squares, v, p)
-    low, high, norm = extreme_eigenvalues(n, diagonal, squares)
-    return low, high, norm, count_below(n, diagonal, squares, x, 1.0 / norm)
+    smallest, largest, nearest, norm = spectrum_edges(n, diagonal, squares)
+    a, b, c, d = points / norm
+    return (smallest, largest, nearest), norm, counts_below(n, diagonal, squares, (a, b, c, d))
 
 
 def symmetric(n, seed):
@@ -72,15 +65,13 @@ def rebuilt(factors):
 def test_factors_solve_and_count(n, seed):
     matrix = symmetric(n, seed)
     factors = lower(matrix)
-    n_negative, n_tiny = compiled_factor(factors, 1e-300, False)
+    n_negative = compiled_factor(factors, 1e-300, False)
     assert n_negative == np.count_nonzero(np.linalg.eigvalsh(matrix) < 0)
-    assert n_tiny == 0
     growth = np.abs(factors[np.tri(n, dtype=bool)]).max() ** 2 * np.abs(np.diag(factors)).max()
     np.testing.assert_allclose(rebuilt(np.nan_to_num(factors)), matrix, atol=1e-14 * n * (1 + growth))
     x = np.linspace(1, 2, n)
     scale = np.linalg.cond(matrix) * (1 + growth)
     np.testing.assert_allclose(compiled_solve(factors, x.copy()), np.linalg.solve(matrix, x), atol=1e-14 * scale)
-    np.testing.assert_allclose(compiled_invert(factors), np.linalg.inv(matrix), atol=1e-14 * scale)
     product, form = compiled_products(lower(matrix), factors, x)
     np.testing.assert_allclose(product, matrix @ x, rtol=1e-12, atol=1e-11)
     assert form == pytest.approx(x @ matrix @ x, rel=1e-9, abs=1e-12 * (1 + growth))
@@ -90,28 +81,36 @@ def test_factors_solve_and_count(n, seed):
 def test_modified_factors_are_positive_definite(n):
     matrix = symmetric(n, 7)
     factors = lower(matrix)
-    n_negative, _ = compiled_factor(factors, 0.0, True)
+    n_negative = compiled_factor(factors, 0.0, True)
     assert np.linalg.eigvalsh(rebuilt(np.nan_to_num(factors))).min() > 0
     assert (n_negative > 0) == (np.linalg.eigvalsh(matrix).min() < 0)
 
 
 def test_pivots_are_kept_above_the_floor():
-    factors = lower(np.diag([2.0, 1e-12, -3.0, 0.0]))
-    assert compiled_factor(factors, 1e-8, False) == (1, 2)
-    assert np.diag(factors).tolist() == [2.0, 1e-8, -3.0, 1e-8]
+    for positive, third in ((False, -3.0), (True, 3.0)):
+        factors = lower(np.diag([2.0, -1e-12, -3.0, 0.0]))
+        assert compiled_factor(factors, 1e-8, positive) == 1  # the tiny one is not counted
+        assert np.diag(factors).tolist() == [2.0, 1e-8, third, 1e-8]
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_extreme_eigenvalues_and_counts(n):
-    matrix = symmetric(n, 11)
+@pytest.mark.parametrize("shift", [0.0, 20.0, -100.0, 1000.0])
+def test_edges_of_the_spectrum_and_counts(n, shift):
+    matrix = symmetric(n, 11) + shift * np.eye(n)
     true = np.linalg.eigvalsh(matrix)
-    for x in (-1.3, 0.0, 2.7):
-        low, high, norm, below = compiled_spectrum(lower(matrix), x)
-        assert (low, high) == pytest.approx((true[0], true[-1]), abs=1e-12 * norm)
-        assert norm >= np.abs(true).max()
-        assert below == np.count_nonzero(true < x)
+    points = shift + np.array([-1.3, 0.0, 2.7, 9.1])
+    edges, norm, below = compiled_spectrum(lower(matrix), points)
+    assert edges == pytest.approx((true[0], true[-1], np.abs(true).min()), abs=1e-12 * norm)
+    assert norm >= np.abs(true).max()
+    assert list(below) == [np.count_nonzero(true < x) for x in points]
 
 
-def test_a_multiple_of_the_identity_has_one_eigenvalue():
-    low, high, _, _ = compiled_spectrum(lower(np.eye(5) * 3.0), 0.0)
-    assert (low, high) == pytest.approx((3, 3), abs=1e-12)
+@pytest.mark.parametrize(
+    "spectrum", [[3.0] * 5, [0.0] * 4, [0.0, 0.0, 5.0, -2.0], [1e-8, 1e4, -1e-9, 2.0], [0.0], [1e-8] * 30 + [1.0, -1.0]]
+)
+def test_diagonal_matrices_fall_into_blocks(spectrum):
+    """Multiples of the identity, zeros, and a range as wide as a cusp's."""
+    edges, norm, below = compiled_spectrum(lower(np.diag(spectrum)), np.array([-1e9, 1e9, -0.5, 0.5]))
+    spectrum = np.array(spectrum)
+    assert edges == pytest.approx((spectrum.min(), spectrum.max(), np.abs(spectrum).min()), abs=1e-12 * norm)
+    assert list(below) == [np.count_nonzero(spectrum < x) for x in (-1e9, 1e9, -0.5, 0.5)]

@@ -3,8 +3,8 @@
 import functools
 
 import numpy as np
-from numba import njit
 
+from vacuagym.compiled import njit
 from vacuagym.engine import certify as certificates
 from vacuagym.engine.elementary import absolute, sqrt, where
 from vacuagym.engine.lanes import LANES, lane_view
@@ -12,13 +12,14 @@ from vacuagym.engine.linalg import factor, solve
 from vacuagym.engine.search import CLIMB, CONVERGED, DESCEND
 
 SAME_POINT = 1e-6  # two points are one if no component differs by more, in units of 1 + max |x_i|
+LOWER = 1e-9  # V is lower if it is by more than this, in units of 1 + |V|
 NUDGE = 1e-3  # how far beside the saddle the descent that confirms a connection starts, in the same units
 OFFSET = 0.2  # how far beside the minimum the climb starts, in the same units
 CAREFUL = 0.1  # longest step of that descent, in the same units
 
 
 @functools.cache
-def compile_directions(model):
+def compile_unstable_directions(model):
     """The compiled `unstable_directions` of a model (see there)."""
     derivatives, reset = model.derivatives, model.reset
 
@@ -26,7 +27,7 @@ def compile_directions(model):
     def unstable_directions(n, couplings, problem, saddles, eigenvalues, targets, work, directions):
         """Fill directions (m, n) with the unit eigenvectors of the Hessians' smallest eigenvalues (m,), by inverse
         iteration from the direction of targets (m, n), and pointing to their side."""
-        state_s, gradient_s, vectors_s, hessian_s, _, _, scratch_s, c_s, report_s = work
+        state_s, gradient_s, vectors_s, hessian_s, _, scratch_s, c_s, report_s = work
         state, gradient, vectors = lane_view(state_s), lane_view(gradient_s), lane_view(vectors_s)
         hessian, scratch, c, out = lane_view(hessian_s), lane_view(scratch_s), lane_view(c_s), lane_view(report_s)
         pair = lane_view(vectors_s[:2])
@@ -67,6 +68,24 @@ def compile_directions(model):
 
 
 @njit(cache=True)
+def same_point(a, b):
+    """Whether points a and b (n,) are the same."""
+    difference = size = 0.0
+    for i in range(len(a)):
+        difference = max(difference, abs(a[i] - b[i]))
+        size = max(size, abs(b[i]))
+    return difference <= SAME_POINT * (1.0 + size)
+
+
+@njit(cache=True)
+def _same_points(a, b):
+    same = np.empty(len(a), dtype=np.bool_)
+    for row in range(len(a)):
+        same[row] = same_point(a[row], b[row])
+    return same
+
+
+@njit(cache=True)
 def _unit_vectors(vectors):
     """Divide each row by its Euclidean norm; summed in order, which numpy's sum is not."""
     for row in vectors:
@@ -77,7 +96,7 @@ def _unit_vectors(vectors):
     return vectors
 
 
-def barrier_heights(solver, n, couplings, problem, minima, values, targets):
+def barrier_heights(solver, couplings, problem, minima, values, targets):
     """Height of the barrier of each minimum towards its target.
 
     A climb starts beside the minimum, guided towards the target. Its end counts if it is certified as a saddle of index 1,
@@ -101,33 +120,19 @@ def barrier_heights(solver, n, couplings, problem, minima, values, targets):
     turns += used
     row = np.flatnonzero(outcomes == CONVERGED)
     saddles, report = solver.certify(couplings, problem[row], saddles[row])
-    above = report[:, certificates.VALUE] > values[row] + 1e-9 * (1.0 + np.abs(values[row]))
+    above = report[:, certificates.VALUE] > values[row] + LOWER * (1.0 + np.abs(values[row]))
     index_1 = (report[:, certificates.CERTIFIED] == 1) & (report[:, certificates.N_NEGATIVE] == 1) & above
     row, saddles, report = row[index_1], saddles[index_1], report[index_1]
     if len(row) == 0:
         return heights, turns
-    directions = np.empty_like(saddles)
-    solver.unstable_directions(
-        n,
-        couplings,
-        problem[row],
-        saddles,
-        np.ascontiguousarray(report[:, certificates.SMALLEST]),
-        minima[row],
-        solver.certificate_work,
-        directions,
-    )
+    lowest = np.ascontiguousarray(report[:, certificates.SMALLEST])
+    directions = solver.unstable_directions(couplings, problem[row], saddles, lowest, minima[row])
     beside = saddles + NUDGE * _extent(saddles) * directions
     ends, _, outcomes, used = solver.search(DESCEND, couplings, problem[row], beside, reach=CAREFUL)
     turns[row] += used
-    connected = (outcomes == CONVERGED) & same_point(ends, minima[row])
+    connected = (outcomes == CONVERGED) & _same_points(ends, minima[row])
     heights[row[connected]] = (report[:, certificates.VALUE] - values[row])[connected]
     return heights, turns
-
-
-def same_point(a, b):
-    """Whether points (m, n) are the same, row by row."""
-    return np.abs(a - b).max(axis=1) <= SAME_POINT * _extent(b)[:, 0]
 
 
 def _extent(points):

@@ -1,25 +1,28 @@
 """Proof of critical points and of their inertia, eight points at a time.
 
-Newton-Kantorovich: let H be the Hessian at x, |H^-1| <= M, |g| <= G, beta = M G, and K a bound of |D^3 V| on the ball of
-radius 2 beta around x. If h = beta K M < 1/2, the ball holds exactly one critical point (Kantorovich and Akilov,
-Functional Analysis, chapter XVIII). Then K 2 beta < 1 / M too, so that no eigenvalue changes sign within the ball (Weyl)
-and the inertia at the critical point is that at x.
+Inertia: the numbers of eigenvalues of H below -s and below s are those of negative pivots of H + s I and H - s I in
+L D L^T (Sylvester), but for a shift by |H - L D L^T| <= (2 n + 6) u sum L_ij^2 |D_j| (Higham, Accuracy and Stability of
+Numerical Algorithms, theorem 10.3) and by the error of H itself (Weyl). If they are equal, no eigenvalue is within s less
+these errors of 0: that is 1 / M, with |H^-1| <= M.
 
-Rounding: M comes from the computed inverse X and the residual of X H (|H^-1| <= |X| / (1 - |I - X H|)), the inertia from
-the signs of the pivots of H = L D L^T, with |H - L D L^T| <= (2 n + 4) u sum L_ij^2 |D_j| (Higham, Accuracy and Stability
-of Numerical Algorithms, theorem 10.3) required to be below 1 / M. The errors of V's derivatives are the model's to bound.
+Newton-Kantorovich: let |g| <= G at x, beta = M G, and K a bound of |D^3 V| on the ball of radius 2 beta around x. If
+h = beta K M < 1/2, the ball holds exactly one critical point (Kantorovich and Akilov, Functional Analysis, chapter XVIII).
+Then K 2 beta < 1 / M too, so that no eigenvalue changes sign within the ball (Weyl) and the inertia at the critical point
+is that at x. The errors of V's derivatives are the model's to bound.
 """
 
 import functools
 
 import numpy as np
-from numba import njit
+from numba.core.extending import register_jitable
 
+from vacuagym.compiled import njit
 from vacuagym.engine.elementary import absolute, maximum, sqrt, where
 from vacuagym.engine.lanes import LANES, lane_storage, lane_view
-from vacuagym.engine.linalg import count_below, extreme_eigenvalues, factor, invert, solve, tridiagonalise
+from vacuagym.engine.linalg import counts_below, factor, largest_entry, solve, spectrum_edges, tridiagonalise
 
 UNIT = 2.0**-53
+POLISH = 1e-6  # longest step of polishing, in units of 1 + max |x_i|
 
 # columns of `report`
 VALUE, GRADIENT_NORM, N_NEGATIVE, N_FLAT, SMALLEST, LARGEST, CERTIFIED, RADIUS, GAP = range(9)
@@ -39,16 +42,15 @@ def compile_certify(model):
         Parameters
         ----------
         couplings : float64 (problems, n_couplings). problem : int64 (m,). points : float64 (m, n), updated in place.
-        work : see `certificate_workspace`.
+        work : see `certify_workspace`.
         report : output, float64 (m, N_REPORT): value, Euclidean norm of the gradient, number of negative and of
             undecided eigenvalues, smallest and largest eigenvalue, whether certified (1 or 0), radius of the ball that
-            holds the critical point, lower bound of the absolute eigenvalues within that ball. A point that is not
-            certified has infinite radius and gap 0.
+            holds the critical point, lower bound of the absolute eigenvalues within that ball; these are NaN and 0 for a
+            point that is not certified.
         """
-        state_s, gradient_s, vectors_s, hessian_s, factors_s, inverse_s, scratch_s, c_s, report_s = work
+        state_s, gradient_s, vectors_s, hessian_s, factors_s, scratch_s, c_s, report_s = work
         state, gradient, vectors = lane_view(state_s), lane_view(gradient_s), lane_view(vectors_s)
-        pair = lane_view(vectors_s[:2])
-        hessian, factors, inverse = lane_view(hessian_s), lane_view(factors_s), lane_view(inverse_s)
+        pair, hessian, factors = lane_view(vectors_s[:2]), lane_view(hessian_s), lane_view(factors_s)
         scratch, c, out = lane_view(scratch_s), lane_view(c_s), lane_view(report_s)
         for first in range(0, len(problem), LANES):
             for lane in range(LANES):
@@ -63,67 +65,46 @@ def compile_certify(model):
             norm = absolute(factors[0, 0])
             factor(n, factors, pair, 1e-14 * norm, False)
             solve(n, factors, gradient)
+            # a long step is no polish: the Hessian is singular to rounding
+            short = largest_entry(n, gradient) <= POLISH * (1.0 + largest_entry(n, state))
             for i in range(n):
-                state[i] = state[i] - gradient[i]
+                state[i] = where(short, state[i] - gradient[i], state[i])
 
             reset(n, c, state)
             out[VALUE] = derivatives(n, c, state, gradient, hessian, scratch)
             gradient_error, hessian_error = rounding(n, c, state, scratch)
-            size = 0.0
             slope = 0.0
             for i in range(n):
                 slope += gradient[i] * gradient[i]
                 for j in range(i + 1):
                     factors[i, j] = hessian[i, j]
-                    hessian[j, i] = hessian[i, j]
-                    size += where(i == j, 1.0, 2.0) * hessian[i, j] * hessian[i, j]
-            size, slope = sqrt(size), sqrt(slope)
+            slope = sqrt(slope)
             out[GRADIENT_NORM] = slope
+            diagonal, squares = vectors[0], vectors[1]
+            tridiagonalise(n, factors, diagonal, squares, vectors[2], vectors[3])
+            out[SMALLEST], out[LARGEST], nearest, norm = spectrum_edges(n, diagonal, squares)
+            # where nothing can be proved: eigenvalues within the errors, at least one
+            blur = hessian_error / norm + 1e-12
+            below, reached, _, _ = counts_below(n, diagonal, squares, (0.0 - blur, blur, blur, blur))
 
-            n_negative, _ = factor(n, factors, pair, 1e-300, False)
-            out[N_NEGATIVE] = n_negative
-            pivots = 0.0
-            for j in range(n):
-                growth = 1.0
-                for i in range(j + 1, n):
-                    growth += factors[i, j] * factors[i, j]
-                pivots += growth * absolute(factors[j, j])
-            pivot_error = (2.0 * n + 4.0) * UNIT * pivots
-
-            invert(n, factors, inverse, vectors[0])
-            inverse_norm = 0.0
-            residual = 0.0
-            for i in range(n):
-                for j in range(n):
-                    inverse_norm += inverse[i, j] * inverse[i, j]
-                    entry = where(i == j, 1.0, 0.0)
-                    for k in range(n):
-                        entry -= inverse[i, k] * hessian[k, j]
-                    residual += entry * entry
-            inverse_norm = sqrt(inverse_norm)
-            residual = sqrt(residual) + (n + 3.0) * UNIT * inverse_norm * size + inverse_norm * hessian_error
+            shift = 0.99 * nearest
+            n_negative, error = _count_below(n, hessian, 0.0 - shift, factors, pair)
+            n_reached, other_error = _count_below(n, hessian, shift, factors, pair)
             # the factors 1.0000001 cover the rounding of these few sums of positive numbers
-            bound = 1.0000001 * inverse_norm / (1.0 - residual)
+            distance = 0.9999999 * shift - 1.0000001 * (maximum(error, other_error) + hessian_error)
+            bound = 1.0000001 / maximum(distance, 1e-300)
             beta = 1.0000001 * bound * (slope + gradient_error)
             radius = 2.0000001 * beta
             curvature = third_derivative(n, c, state, radius)
-            gap = 0.9999999 / bound - 1.0000001 * curvature * radius
-            certified = (residual < 0.5) & (1.0000001 * beta * curvature * bound < 0.5) & (gap > 0.0)
-            certified = certified & (1.0000001 * (pivot_error + hessian_error) < 0.9999999 / bound)
-            certified = certified & (absolute(out[VALUE]) < 1e300)
+            gap = 0.9999999 * distance - 1.0000001 * curvature * radius
+            certified = (n_negative == n_reached) & (distance > 0.0) & (gap > 0.0)
+            certified = certified & (1.0000001 * beta * curvature * bound < 0.5) & (absolute(out[VALUE]) < 1e300)
             out[CERTIFIED] = where(certified, 1.0, 0.0)
-            out[RADIUS] = where(certified, radius, np.inf)
+            out[RADIUS] = where(certified, radius, np.nan)
             out[GAP] = where(certified, gap, 0.0)
-
-            tridiagonalise(n, hessian, vectors[0], vectors[1], vectors[2], vectors[3])
-            out[SMALLEST], out[LARGEST], norm = extreme_eigenvalues(n, vectors[0], vectors[1])
-            # where nothing is proved: eigenvalues within the errors, at least one
-            blur = hessian_error + pivot_error + 1e-12 * size + where(radius < 1.0, curvature * radius, 0.0)
-            scale = 1.0 / maximum(norm, 1e-300)
-            below = count_below(n, vectors[0], vectors[1], 0.0 - blur, scale)
-            flat = count_below(n, vectors[0], vectors[1], blur, scale) - below
+            flat = reached - below
             out[N_FLAT] = where(certified, 0.0, maximum(flat, 1.0))
-            out[N_NEGATIVE] = where(certified, out[N_NEGATIVE], where(flat > 0.0, below, maximum(below - 1.0, 0.0)))
+            out[N_NEGATIVE] = where(certified, n_negative, where(flat > 0.0, below, maximum(below - 1.0, 0.0)))
 
             for lane in range(min(LANES, len(problem) - first)):
                 for k in range(N_REPORT):
@@ -134,13 +115,29 @@ def compile_certify(model):
     return certify
 
 
-def certificate_workspace(model, n):
+@register_jitable
+def _count_below(n, matrix, x, factors, pair):
+    """Number of eigenvalues of a symmetric matrix (n, n; lower triangle) below x, and a bound of the error of x."""
+    for i in range(n):
+        for j in range(i):
+            factors[i, j] = matrix[i, j]
+        factors[i, i] = matrix[i, i] - x
+    n_negative = factor(n, factors, pair, 1e-300, False)
+    size = 0.0
+    for j in range(n):
+        growth = 1.0
+        for i in range(j + 1, n):
+            growth += factors[i, j] * factors[i, j]
+        size += growth * absolute(factors[j, j])
+    return n_negative, (2.0 * n + 6.0) * UNIT * size
+
+
+def certify_workspace(model, n):
     """The arrays that `certify` works in for problems of n variables."""
     shapes = (
         (model.n_state(n),),
         (n,),
         (4, n),
-        (n, n),
         (n, n),
         (n, n),
         (model.n_work(n),),

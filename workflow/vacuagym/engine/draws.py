@@ -9,9 +9,10 @@ import hashlib
 
 import numpy as np
 from llvmlite import ir
-from numba import njit
 from numba.core import types
 from numba.core.extending import intrinsic
+
+from vacuagym.compiled import njit
 
 _MULTIPLIER_0, _MULTIPLIER_1 = np.uint64(0xD2E7470EE14C6C93), np.uint64(0xCA5A826395121157)
 _WEYL_0, _WEYL_1 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBB67AE8584CAA73B)
@@ -35,10 +36,9 @@ def _high_product(typingctx, a, b):
     return types.uint64(types.uint64, types.uint64), codegen
 
 
-@njit(cache=True)
-def philox(key, block, geometry, sample, stream):
-    """The four uint64 that Philox4x64-10 makes of a key (2,) and a counter of four uint64."""
-    k0, k1 = key[0], key[1]
+@njit(cache=True, inline="always")  # else its latency would not overlap with that of the next block
+def philox(k0, k1, block, geometry, sample, stream):
+    """The four uint64 that Philox4x64-10 makes of a key and a counter, two and four uint64."""
     c0, c1, c2, c3 = np.uint64(block), np.uint64(geometry), np.uint64(sample), np.uint64(stream)
     for _ in range(10):
         high_0, low_0 = _high_product(_MULTIPLIER_0, c0), _MULTIPLIER_0 * c0
@@ -51,18 +51,18 @@ def philox(key, block, geometry, sample, stream):
 @njit(cache=True)
 def fill_uniform(key, geometry, sample, stream, out):
     """Fill ``out`` (m,), float64, with the first m uniform draws on [0, 1) of a stream."""
-    for start in range(0, len(out), 4):
+    k0, k1 = key[0], key[1]
+    n_whole = len(out) // 4
+    for block in range(n_whole):
         # numpy raises the counter before it makes the first block
-        a, b, c, d = philox(key, start // 4 + 1, geometry, sample, stream)
-        out[start] = _unit_interval(a)
-        if start + 1 < len(out):
-            out[start + 1] = _unit_interval(b)
-        if start + 2 < len(out):
-            out[start + 2] = _unit_interval(c)
-        if start + 3 < len(out):
-            out[start + 3] = _unit_interval(d)
+        a, b, c, d = philox(k0, k1, block + 1, geometry, sample, stream)
+        out[4 * block], out[4 * block + 1] = _unit_interval(a), _unit_interval(b)
+        out[4 * block + 2], out[4 * block + 3] = _unit_interval(c), _unit_interval(d)
+    words = philox(k0, k1, n_whole + 1, geometry, sample, stream)
+    for i in range(len(out) - 4 * n_whole):
+        out[4 * n_whole + i] = _unit_interval(words[i])
 
 
 @njit(cache=True)
 def _unit_interval(word):
-    return np.float64(word >> np.uint64(11)) * (1.0 / 9007199254740992.0)  # 2^-53
+    return np.float64(np.int64(word >> np.uint64(11))) * (1.0 / 9007199254740992.0)  # 2^-53

@@ -15,6 +15,7 @@ from vacuagym.engine.lanes import LANES_TYPE, MASK_TYPE, common_type, is_number
 
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # high part has 21 trailing zero bits
 _ROUND = 6755399441055744.0  # 1.5 * 2^52: adding and subtracting it rounds to an integer
+_LARGEST = 1.7976931348623157e308
 _EXP = tuple(1.0 / math.factorial(k) for k in range(14))
 _LOG = tuple(1.0 / (2 * k + 1) for k in range(12))
 
@@ -45,7 +46,7 @@ def exp(x):
 
 
 def log(x):
-    """Natural logarithm of a positive normal number."""
+    """Natural logarithm of a positive normal number; infinity for infinity, NaN for NaN."""
     return np.log(x)
 
 
@@ -120,7 +121,7 @@ def _exp(x):
 @register_jitable
 def _log(x):
     k = _exponent(x * 0.70710678118654752 * 2.0)  # rounds x to the power of two next to it
-    m = x * _power_of_two(_select(x == x, 0.0 - k, 0.0))
+    m = x * _power_of_two(_select(x <= _LARGEST, 0.0 - k, 0.0))
     s = (m - 1.0) / (m + 1.0)
     z = s * s
     tail = _LOG[11]
@@ -129,7 +130,8 @@ def _log(x):
     half = 0.5 * (m - 1.0) * (m - 1.0)
     # log m = f - f^2/2 + s (f^2/2 + 2 (s^2/3 + s^4/5 + ...)), f = m - 1: the large part is exact
     correction = s * (half + 2.0 * z * tail)
-    return k * _LN2_HIGH - ((half - (correction + k * _LN2_LOW)) - (m - 1.0))
+    result = k * _LN2_HIGH - ((half - (correction + k * _LN2_LOW)) - (m - 1.0))
+    return _select(x <= _LARGEST, result, x)
 
 
 def _compile(function, compiled):

@@ -3,35 +3,35 @@
 import functools
 
 import numpy as np
-from numba import njit
 
+from vacuagym.compiled import njit
 from vacuagym.engine import certify as certificates
-from vacuagym.engine.barrier import SAME_POINT, barrier_heights, compile_directions
-from vacuagym.engine.certify import N_REPORT, certificate_workspace, compile_certify
+from vacuagym.engine.barrier import LOWER, barrier_heights, compile_unstable_directions, same_point
+from vacuagym.engine.certify import N_REPORT, certify_workspace, compile_certify
 from vacuagym.engine.draws import draw_key, fill_uniform
-from vacuagym.engine.search import CLIMB, CONVERGED, DESCEND, ESCAPED, NEWTON, compile_search, workspace
-from vacuagym.tables.columns import Column, Ragged, take
+from vacuagym.engine.model import pack
+from vacuagym.engine.search import CLIMB, CONVERGED, DESCEND, ESCAPED, NEWTON, compile_search, search_workspace
+from vacuagym.tables.columns import Column, Ragged, concatenate, take
 
 CLASSES = {
-    "stable": "the row's point is certified as a minimum and nothing lower was found",
-    "metastable": "the row's point is certified as a minimum, and a lower minimum was found, or a descent that falls "
-    "without bound, or the model's vacuum at infinity is lower",
+    "stable": "the row's point is certified as a minimum, and nothing lower was found",
+    "metastable": "the row's point is certified as a minimum, and something lower was found: the end of another descent, a "
+    "fall without bound, or the model's vacuum at infinity",
     "saddle": "the row's point is certified to have both negative and positive Hessian eigenvalues",
     "unstable": "the row's point is certified to have negative Hessian eigenvalues only",
-    "runaway": "no descent ended in a minimum, at least one reached a point from which V is proved to fall without bound "
-    "or towards infinity, and the row's point is not certified as a minimum",
+    "runaway": "no descent ended in a minimum, at least one reached a point from which V is proved to fall all the way to "
+    "infinity, and the row's point, if any, is not certified as a minimum",
     "marginal": "the row's point was found, but it or the signs of its Hessian eigenvalues are not proved",
-    "failed": "the input is bad or no search ended; failure_reason says which",
+    "failed": "the input is bad or no search ended anywhere; failure_reason says which",
 }
 
 BLOCK_ROWS = 4096  # rows in work at a time: bounds memory, changes no result
-MAX_TURNS = {DESCEND: 1000, NEWTON: 15, CLIMB: 25}  # evaluations of V after which a search is given up
+MAX_TURNS = {DESCEND: 1000, NEWTON: 30, CLIMB: 20}  # evaluations of V after which a search is given up
 REACH = {DESCEND: 0.5, NEWTON: 2.0, CLIMB: 0.1}  # longest step, in units of 1 + max |x_i|
-LOWER = 1e-9  # V is lower if it is by more than this, in units of 1 + |V|
 
 BAD_SIZE = "the model finds no positive number of fields in the features"
 NOT_FINITE = "the potential is not finite at the starts"
-NO_END = f"no descent ended within {MAX_TURNS[DESCEND]} evaluations"
+NO_END = f"no search ended, of at most {MAX_TURNS[DESCEND]} evaluations each"
 
 
 def label_columns(model) -> tuple[Column, ...]:
@@ -43,8 +43,18 @@ def label_columns(model) -> tuple[Column, ...]:
         Column("sample", "int32", "1", "Number of the draw of couplings, from 0."),
         Column("n_moduli", "int32", "1", "Number of Kähler moduli of the geometry; 0 if it is not known."),
         Column("n_fields", "int32", "1", "Number of fields of the potential; 0 if the input is bad."),
-        Column("stability", "string", "1", f"Class of the row. {classes}."),
-        Column("minimization_success", "bool", "1", "Whether at least one descent ended in a minimum."),
+        Column(
+            "stability",
+            "string",
+            "1",
+            f"Class of the row. {classes}. Lower means by more than {LOWER:g} (1 + |V|). A runaway row is in no other class, whatever its point.",
+        ),
+        Column(
+            "minimization_success",
+            "bool",
+            "1",
+            "Whether at least one descent ended in a minimum (to rounding, not proved).",
+        ),
         Column("failure_reason", "string", "1", "Why the row failed; empty otherwise."),
         Column("regime", "string", "1", f"Regime the couplings were drawn in: {', '.join(model.REGIMES)}."),
         *model.COUPLINGS,
@@ -52,7 +62,7 @@ def label_columns(model) -> tuple[Column, ...]:
             "potential_value",
             "float64",
             "V",
-            "V at the row's point; NaN where there is none (runaway and failed rows).",
+            "V at the row's point; NaN in runaway and failed rows.",
         ),
         Column(
             "critical_point",
@@ -60,7 +70,7 @@ def label_columns(model) -> tuple[Column, ...]:
             "field",
             "The row's point: the critical point that Newton's method reaches from the model's reference start, or, if it "
             f"does not converge in {MAX_TURNS[NEWTON]} evaluations, the end of the first descent that found a minimum; empty "
-            "where there is none.",
+            "in runaway and failed rows.",
         ),
         Column("grad_norm", "float64", "V/field", "Euclidean norm of the computed gradient there."),
         Column("n_pos", "int32", "1", "Number of positive Hessian eigenvalues there (proved if certified)."),
@@ -72,11 +82,17 @@ def label_columns(model) -> tuple[Column, ...]:
             "barrier",
             "float64",
             "V",
-            "Height above a metastable row's minimum of the certified index-1 saddle that connects it towards the lowest "
-            "minimum found, or else towards a descent that falls without bound; NaN where none was found.",
+            "Height above a metastable row's minimum of a certified saddle of index 1, found by climbing from the minimum "
+            "towards the lowest other minimum found, or, if none is lower, towards a descent that falls to infinity; a "
+            "descent from the saddle leads back to the minimum. NaN where none was found.",
         ),
         Column("n_starts", "int32", "1", "Number of descents, each from its own random start."),
-        Column("n_distinct_minima", "int32", "1", "Number of different minima found."),
+        Column(
+            "n_distinct_minima",
+            "int32",
+            "1",
+            "Number of different ends of descents, the row's point included if it is a minimum.",
+        ),
         Column("n_iterations", "int32", "1", "Evaluations of V, gradient and Hessian in all searches of the row."),
         Column(
             "certified",
@@ -127,49 +143,42 @@ def compile_draws(model):
 
 
 @njit(cache=True)
-def _compare_minima(ends, values, outcomes, point, is_minimum, same, n_distinct, lowest, escape):
-    """For each row: how many different minima (the row's point included if it is one), which descent found the lowest
-    that is not the row's point, which one escaped (-1: none).
+def _compare_minima(ends, values, outcomes, points, is_minimum):
+    """For each row, how many different minima there are (rows,), int32, the row's point included if it is one; and which
+    descent ended lowest, elsewhere than in the row's point if that is a minimum, (rows,), int64, -1 for none.
 
-    ends : (rows, starts, n); values, outcomes : (rows, starts); point : (rows, n); is_minimum : (rows,).
+    ends : (rows, starts, n); values, outcomes : (rows, starts); points : (rows, n); is_minimum : (rows,).
     """
-    for row in range(ends.shape[0]):
-        n_distinct[row] = 1 if is_minimum[row] else 0
-        lowest[row] = escape[row] = -1
+    n_distinct, lowest = np.zeros(len(ends), dtype=np.int32), np.full(len(ends), -1)
+    for row in range(len(ends)):
+        if is_minimum[row]:
+            n_distinct[row] = 1
         for s in range(ends.shape[1]):
-            if outcomes[row, s] == ESCAPED and escape[row] < 0:
-                escape[row] = s
-            if outcomes[row, s] != CONVERGED:
-                continue
-            if is_minimum[row] and _same(ends[row, s], point[row], same):
+            end = ends[row, s]
+            if outcomes[row, s] != CONVERGED or (is_minimum[row] and same_point(end, points[row])):
                 continue
             new = True
             for other in range(s):
-                if outcomes[row, other] == CONVERGED and _same(ends[row, s], ends[row, other], same):
+                if outcomes[row, other] == CONVERGED and same_point(end, ends[row, other]):
                     new = False
             if new:
                 n_distinct[row] += 1
             if lowest[row] < 0 or values[row, s] < values[row, lowest[row]]:
                 lowest[row] = s
-
-
-@njit(cache=True)
-def _same(a, b, same):
-    difference = size = 0.0
-    for i in range(len(a)):
-        difference = max(difference, abs(a[i] - b[i]))
-        size = max(size, abs(b[i]))
-    return difference <= same * (1.0 + size)
+    return n_distinct, lowest
 
 
 class Solver:
-    """The compiled functions of a model for problems of n fields, with the arrays they work in."""
+    """The compiled functions of a model for problems of n fields, with the arrays they work in.
+
+    In what follows ``problem``, int64 (m,), says which row of ``couplings`` (rows, n_couplings) each point belongs to.
+    """
 
     def __init__(self, model, n: int):
         self.n = n
-        self._search, self._certify = compile_search(model), compile_certify(model)
-        self.unstable_directions = compile_directions(model)
-        self.search_work, self.certificate_work = workspace(model, n), certificate_workspace(model, n)
+        self._search, self._search_work = compile_search(model), search_workspace(model, n)
+        self._certify, self._certify_work = compile_certify(model), certify_workspace(model, n)
+        self._unstable_directions = compile_unstable_directions(model)
 
     def search(self, mode, couplings, problem, starts, guides=None, reach=None):
         """Ends (m, n), values, outcomes and evaluations (m,) of the searches from starts (m, n)."""
@@ -179,15 +188,23 @@ class Solver:
         reach = REACH[mode] if reach is None else reach
         output = ends, values, outcomes, turns
         self._search(
-            self.n, couplings, problem, starts, guides, mode, reach, MAX_TURNS[mode], self.search_work, *output
+            self.n, couplings, problem, starts, guides, mode, reach, MAX_TURNS[mode], self._search_work, *output
         )
         return output
 
     def certify(self, couplings, problem, points):
         """Polished points (m, n) and their report (m, N_REPORT), see `vacuagym.engine.certify`."""
         points, report = points.copy(), np.empty((len(points), N_REPORT))
-        self._certify(self.n, couplings, problem, points, self.certificate_work, report)
+        self._certify(self.n, couplings, problem, points, self._certify_work, report)
         return points, report
+
+    def unstable_directions(self, couplings, problem, saddles, eigenvalues, targets):
+        """Unit eigenvectors (m, n) of the smallest ``eigenvalues`` (m,) at saddles (m, n), on the side of targets."""
+        directions = np.empty_like(saddles)
+        self._unstable_directions(
+            self.n, couplings, problem, saddles, eigenvalues, targets, self._certify_work, directions
+        )
+        return directions
 
 
 def label(model, parameters, seed, dataset, features, n_draws, n_starts) -> dict:
@@ -205,24 +222,11 @@ def label(model, parameters, seed, dataset, features, n_draws, n_starts) -> dict
     dict : the columns `label_columns(model)`, n_draws rows a geometry, ordered by geometry, then draw. A row depends on
         the seed, the dataset's name, its geometry and its number alone.
     """
-    packed, key = model.pack(parameters), draw_key(seed, dataset)
+    packed, key = pack(model, parameters), draw_key(seed, dataset)
     geometry = np.repeat(np.asarray(features["geometry_id"], dtype=np.int64), n_draws)
     sample = np.tile(np.arange(n_draws, dtype=np.int32), len(features["geometry_id"]))
     n_moduli = np.asarray(features["n_moduli"])
     n_fields = np.repeat(model.n_fields(features, parameters), n_draws)
-    parts, order = [], []
-    for n in np.unique(n_fields).tolist():
-        rows = np.flatnonzero(n_fields == n)
-        solver = Solver(model, n) if n > 0 else None
-        for first in range(0, len(rows), BLOCK_ROWS):
-            block = rows[first : first + BLOCK_ROWS]
-            if n > 0:
-                parts.append(_label_block(model, solver, packed, key, geometry[block], sample[block], n_starts))
-            else:
-                parts.append(_bad_block(model, len(block)))
-            order.append(block)
-    found = {name: _concatenate([part[name] for part in parts]) for name in parts[0]} if parts else _bad_block(model, 0)
-    found = take(found, np.argsort(np.concatenate(order))) if parts else found
     table = {
         "dataset": np.full(len(geometry), dataset),
         "geometry_id": geometry,
@@ -230,16 +234,25 @@ def label(model, parameters, seed, dataset, features, n_draws, n_starts) -> dict
         "n_moduli": np.repeat(np.where(n_moduli == n_moduli, n_moduli, 0), n_draws).astype(np.int32),
         "n_fields": n_fields,
         "n_starts": np.full(len(geometry), n_starts, dtype=np.int32),
-        **found,
     }
-    return {column.name: table[column.name] for column in label_columns(model)}
+    columns = label_columns(model)
+    order = [np.flatnonzero(n_fields == 0)]
+    parts = [_bad_rows([column for column in columns if column.name not in table], len(order[0]))]
+    for n in np.unique(n_fields[n_fields > 0]).tolist():
+        rows, solver = np.flatnonzero(n_fields == n), Solver(model, n)
+        for first in range(0, len(rows), BLOCK_ROWS):
+            block = rows[first : first + BLOCK_ROWS]
+            order.append(block)
+            parts.append(_label_block(model, solver, packed, key, geometry[block], sample[block], n_starts))
+    table |= take(concatenate(parts), np.argsort(np.concatenate(order)))
+    return {column.name: table[column.name] for column in columns}
 
 
 def _label_block(model, solver, packed, key, geometry, sample, n_starts):
     n, rows = solver.n, len(geometry)
     couplings, regimes = np.empty((rows, model.n_couplings(n))), np.empty(rows, dtype=np.int64)
-    starts = np.empty((rows, 1 + n_starts, n))
-    compile_draws(model)(n, packed, key, geometry, sample, np.empty(model.n_uniforms(n)), couplings, regimes, starts)
+    starts, uniforms = np.empty((rows, 1 + n_starts, n)), np.empty(max(n, model.n_uniforms(n)))
+    compile_draws(model)(n, packed, key, geometry, sample, uniforms, couplings, regimes, starts)
     return solve_block(model, solver, couplings, starts) | {"regime": np.array(model.REGIMES)[regimes]}
 
 
@@ -251,29 +264,28 @@ def solve_block(model, solver, couplings, starts) -> dict:
         DESCEND, couplings, np.repeat(problem, n_starts), starts[:, 1:].reshape(-1, n)
     )
     ends, values, outcomes = ends.reshape(rows, n_starts, n), values.reshape(rows, n_starts), outcomes.reshape(rows, -1)
-    turns = used.reshape(rows, n_starts).sum(axis=1, dtype=np.int64)
-    minimum_found = (outcomes == CONVERGED).any(axis=1)
+    turns = used.reshape(rows, n_starts).sum(axis=1)
+    minimum_found, escaped = (outcomes == CONVERGED).any(axis=1), (outcomes == ESCAPED).any(axis=1)
 
     # the row's point: where Newton's method leads from the reference, else the first minimum
     points, _, newton, used = solver.search(NEWTON, couplings, problem, np.ascontiguousarray(starts[:, 0]))
     turns += used
     first_minimum = np.argmax(outcomes == CONVERGED, axis=1)
     points = np.where((newton == CONVERGED)[:, None], points, ends[problem, first_minimum])
-    points[~minimum_found & (newton != CONVERGED)] = np.nan
-    points, report = solver.certify(couplings, problem, points)
+    point_found = minimum_found | (newton == CONVERGED)
+    found, report = np.flatnonzero(point_found), np.full((rows, N_REPORT), np.nan)
+    points[found], report[found] = solver.certify(couplings, found, points[found])
     certified = report[:, certificates.CERTIFIED] == 1
     value, n_neg = report[:, certificates.VALUE], report[:, certificates.N_NEGATIVE]
-
-    escaped = (outcomes == ESCAPED).any(axis=1)
     is_minimum = certified & (n_neg == 0)
-    runaway = ~minimum_found & escaped & ~is_minimum
-    failed = ~minimum_found & ~escaped & ~is_minimum
-    n_distinct, lowest, escape = (np.empty(rows, dtype=np.int64) for _ in range(3))
-    _compare_minima(ends, values, outcomes, points, is_minimum, SAME_POINT, n_distinct, lowest, escape)
-    lowest_value = np.where(lowest >= 0, values[problem, lowest], np.inf)
+
+    n_distinct, lowest = _compare_minima(ends, values, outcomes, points, is_minimum)
     threshold = value - LOWER * (1.0 + np.abs(value))
-    lower_found = lowest_value < threshold
-    lower = lower_found | escaped | (model.VALUE_AT_INFINITY < threshold)
+    lower_found = np.where(lowest >= 0, values[problem, lowest], np.inf) < threshold
+    unbounded = escaped & (model.VALUE_AT_INFINITY == np.inf)
+    lower = lower_found | unbounded | (model.VALUE_AT_INFINITY < threshold)
+    runaway = ~minimum_found & escaped & ~is_minimum
+    failed = ~point_found & ~escaped
     stability = np.select(
         [failed, runaway, ~certified, is_minimum & lower, is_minimum, n_neg == n],
         ["failed", "runaway", "marginal", "metastable", "stable", "unstable"],
@@ -281,12 +293,12 @@ def solve_block(model, solver, couplings, starts) -> dict:
     )
 
     barrier = np.full(rows, np.nan)
-    target = np.where(lower_found, lowest, escape)
-    bounded = np.flatnonzero(is_minimum & (target >= 0))
-    barrier[bounded], used = barrier_heights(
-        solver, n, couplings, bounded, points[bounded], value[bounded], ends[bounded, target[bounded]]
+    climbed = np.flatnonzero((stability == "metastable") & (lower_found | escaped))
+    target = np.where(lower_found, lowest, np.argmax(outcomes == ESCAPED, axis=1))[climbed]
+    barrier[climbed], used = barrier_heights(
+        solver, couplings, climbed, points[climbed], value[climbed], ends[climbed, target]
     )
-    turns[bounded] += used
+    turns[climbed] += used
 
     there = ~runaway & ~failed
     reasons = np.where(np.isinf(values).all(axis=1), NOT_FINITE, NO_END)
@@ -309,55 +321,31 @@ def solve_block(model, solver, couplings, starts) -> dict:
         "min_eigenvalue": where_found(report[:, certificates.SMALLEST]),
         "max_eigenvalue": where_found(report[:, certificates.LARGEST]),
         "barrier": barrier,
-        "n_distinct_minima": n_distinct.astype(np.int32),
+        "n_distinct_minima": n_distinct,
         "n_iterations": turns.astype(np.int32),
         "certified": certified & there,
-        "certificate_radius": where_found(np.where(certified, report[:, certificates.RADIUS], np.nan)),
+        "certificate_radius": where_found(report[:, certificates.RADIUS]),
         "min_abs_eigenvalue_bound": where_found(report[:, certificates.GAP], 0.0),
     }
 
 
-def _bad_block(model, rows):
+def _bad_rows(columns, rows):
     """Rows whose input gives no problem to solve."""
-    nothing, zero = np.full(rows, np.nan), np.zeros(rows, dtype=np.int32)
-    no, empty = np.zeros(rows, dtype=bool), _offsets(zero)
-    return {
-        "stability": np.full(rows, "failed"),
-        "minimization_success": no,
-        "failure_reason": np.full(rows, BAD_SIZE),
-        "regime": np.full(rows, ""),
-        **{
-            column.name: Ragged(np.empty(0, np.float32), empty)
-            if column.type.startswith("list")
-            else np.full(rows, np.nan, dtype=column.type)
-            for column in model.COUPLINGS
-        },
-        "potential_value": nothing,
-        "critical_point": Ragged(np.empty(0), empty),
-        "grad_norm": nothing,
-        "n_pos": zero,
-        "n_neg": zero,
-        "n_flat": zero,
-        "min_eigenvalue": nothing,
-        "max_eigenvalue": nothing,
-        "barrier": nothing,
-        "n_distinct_minima": zero,
-        "n_iterations": zero,
-        "certified": no,
-        "certificate_radius": nothing,
-        "min_abs_eigenvalue_bound": np.zeros(rows),
-    }
+    empty = {column.name: _empty(column, rows) for column in columns}
+    return empty | {"stability": np.full(rows, "failed"), "failure_reason": np.full(rows, BAD_SIZE)}
+
+
+def _empty(column, rows):
+    """A column of empty lists, empty strings, NaN, or zeros."""
+    if column.type.startswith("list<"):
+        return Ragged(np.empty(0, dtype=column.type[5:-1]), np.zeros(rows + 1, dtype=np.int32))
+    if column.type == "string":
+        return np.full(rows, "")
+    return np.full(rows, np.nan if column.type.startswith("float") else 0, dtype=column.type)
 
 
 def _offsets(lengths):
     return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-
-
-def _concatenate(columns):
-    if not isinstance(columns[0], Ragged):
-        return np.concatenate(columns)
-    lengths = [np.diff(column.offsets) for column in columns]
-    return Ragged(np.concatenate([column.values for column in columns]), _offsets(np.concatenate(lengths)))
 
 
 def geometry_stability(labels, n_draws) -> dict:

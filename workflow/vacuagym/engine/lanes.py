@@ -137,7 +137,7 @@ def _lanes_apply(a, b):
 
 
 def _masks_apply(a, b):
-    return a == MASK_TYPE and b == MASK_TYPE
+    return MASK_TYPE in (a, b) and all(x == MASK_TYPE or isinstance(x, types.Boolean) for x in (a, b))
 
 
 for _symbols, _instruction in (

@@ -14,22 +14,20 @@ def factor(n, matrix, work, floor, positive):
     Murray and Wright 1981, section 4.4.2.2). Pivots smaller than ``floor`` in absolute value become ``floor``. ``work``
     (2, n) is workspace.
 
-    Returns (number of negative pivots, number of pivots below the floor), before replacement. The former is the number
-    of negative eigenvalues (Sylvester's law); with ``positive`` it tells no more than whether there are any.
+    Returns the number of pivots below ``-floor``, before replacement: the number of negative eigenvalues (Sylvester's law)
+    but for tiny ones; with ``positive`` it tells no more than whether there are any.
     """
-    n_negative, n_tiny = 0.0, 0.0
+    n_negative = 0.0
     # two columns leave together: half the traffic of one by one, the same operations in the same order
     for j in range(0, n - 1, 2):
-        pivot, negative, tiny = _pivot(matrix[j, j], floor, positive)
+        pivot, negative = _pivot(matrix[j, j], floor, positive)
         n_negative += negative
-        n_tiny += tiny
-        corner = matrix[j + 1, j]
-        link = corner / pivot
-        next_pivot, negative, tiny = _pivot(matrix[j + 1, j + 1] - link * corner, floor, positive)
+        inverse, corner = 1.0 / pivot, matrix[j + 1, j]
+        link = corner * inverse
+        next_pivot, negative = _pivot(matrix[j + 1, j + 1] - link * corner, floor, positive)
         n_negative += negative
-        n_tiny += tiny
         matrix[j, j], matrix[j + 1, j], matrix[j + 1, j + 1] = pivot, link, next_pivot
-        inverse, next_inverse = 1.0 / pivot, 1.0 / next_pivot
+        next_inverse = 1.0 / next_pivot
         for i in range(j + 2, n):
             first = matrix[i, j]
             entry = first * inverse
@@ -40,19 +38,17 @@ def factor(n, matrix, work, floor, positive):
                 matrix[i, k] = (matrix[i, k] - entry * work[0, k]) - next_entry * work[1, k]
             matrix[i, j], matrix[i, j + 1] = entry, next_entry
     if n % 2 == 1:
-        pivot, negative, tiny = _pivot(matrix[n - 1, n - 1], floor, positive)
+        matrix[n - 1, n - 1], negative = _pivot(matrix[n - 1, n - 1], floor, positive)
         n_negative += negative
-        n_tiny += tiny
-        matrix[n - 1, n - 1] = pivot
-    return n_negative, n_tiny
+    return n_negative
 
 
 @register_jitable
 def _pivot(pivot, floor, positive):
-    """The pivot to use, 1 if the pivot was negative, 1 if it was below the floor."""
-    negative, tiny = where(pivot < 0.0, 1.0, 0.0), where(absolute(pivot) < floor, 1.0, 0.0)
-    replaced = maximum(absolute(pivot), floor) if positive else where(absolute(pivot) < floor, floor, pivot)
-    return replaced, negative, tiny
+    """The pivot to use, and 1 if it was negative, 0 if it was positive or tiny."""
+    tiny = absolute(pivot) < floor
+    replaced = maximum(absolute(pivot), floor) if positive else where(tiny, floor, pivot)
+    return replaced, where(pivot < -floor, 1.0, 0.0)
 
 
 @register_jitable
@@ -68,6 +64,15 @@ def solve(n, factors, x):
         xk = x[k]
         for i in range(k):
             x[i] = x[i] - factors[k, i] * xk
+
+
+@register_jitable
+def largest_entry(n, x):
+    """The largest absolute entry of x (n,)."""
+    largest = absolute(x[0])
+    for i in range(1, n):
+        largest = maximum(absolute(x[i]), largest)
+    return largest
 
 
 @register_jitable
@@ -93,27 +98,6 @@ def quadratic_form(n, factors, x):
             entry += factors[i, j] * x[i]
         total += factors[j, j] * entry * entry
     return total
-
-
-@register_jitable
-def invert(n, factors, inverse, column):
-    """Fill ``inverse`` (n, n, all entries) with the inverse of L D L^T. ``column`` (n,) is workspace."""
-    for j in range(n):
-        for i in range(j + 1, n):
-            column[i] = -factors[i, j]
-        column[j] = 1.0
-        for k in range(j + 1, n):
-            xk = column[k]
-            for i in range(k + 1, n):
-                column[i] = column[i] - factors[i, k] * xk
-        for i in range(j, n):
-            column[i] = column[i] / factors[i, i]
-        for k in range(n - 1, j - 1, -1):
-            xk = column[k]
-            inverse[k, j] = xk
-            inverse[j, k] = xk
-            for i in range(j, k):
-                column[i] = column[i] - factors[k, i] * xk
 
 
 @register_jitable
@@ -158,38 +142,54 @@ def tridiagonalise(n, matrix, diagonal, squares, v, p):
 
 
 @register_jitable
-def count_below(n, diagonal, squares, x, scale):
-    """Number of eigenvalues of a tridiagonal matrix below x: sign changes in the sequence of the characteristic
-    polynomials of its leading parts (Golub and Van Loan, section 8.4.1), of the matrix times ``scale``.
+def counts_below(n, diagonal, squares, points):
+    """Numbers of eigenvalues below each of four points, of a tridiagonal matrix of norm at most 1, no square zero.
 
-    With |matrix| scale <= 1 the sequence stays within 3^n: no overflow for n up to 600. A zero is moved by the rounding
-    error of an entry, else it would hide all that follows where the matrix falls into blocks.
+    They are the sign changes in the sequence of the characteristic polynomials of its leading parts (Golub and Van Loan,
+    Matrix Computations, section 8.4.1), which stays within 3^n: no overflow for n up to 600. Four sequences at a time,
+    because each waits for its own last result.
     """
-    count = 0.0
-    before, last = 0.0, 1.0
+    a, b, c, d = points
+    count_a, count_b, count_c, count_d = 0.0, 0.0, 0.0, 0.0
+    before_a, before_b, before_c, before_d = 0.0, 0.0, 0.0, 0.0
+    last_a, last_b, last_c, last_d = 1.0, 1.0, 1.0, 1.0
     for i in range(n):
-        after = (diagonal[i] - x) * scale * last - squares[i] * (scale * scale) * before
-        after = where(after == 0.0, -2.220446049250313e-16 * last, after)
-        count += where((after < 0.0) ^ (last < 0.0), 1.0, 0.0)
-        before, last = last, after
-    return count
+        entry, square = diagonal[i], squares[i]
+        before_a, last_a, change = _next_in_sequence(entry - a, square, before_a, last_a)
+        count_a += change
+        before_b, last_b, change = _next_in_sequence(entry - b, square, before_b, last_b)
+        count_b += change
+        before_c, last_c, change = _next_in_sequence(entry - c, square, before_c, last_c)
+        count_c += change
+        before_d, last_d, change = _next_in_sequence(entry - d, square, before_d, last_d)
+        count_d += change
+    return count_a, count_b, count_c, count_d
 
 
 @register_jitable
-def extreme_eigenvalues(n, diagonal, squares):
-    """Smallest and largest eigenvalue of a tridiagonal matrix, by bisection, to 1e-13 of its norm; and a bound of it."""
-    norm = 0.0
+def _next_in_sequence(entry, square, before, last):
+    after = entry * last - square * before
+    return last, after, where((after < 0.0) ^ (last < 0.0), 1.0, 0.0)
+
+
+@register_jitable
+def spectrum_edges(n, diagonal, squares):
+    """The smallest, the largest and the smallest absolute eigenvalue of a tridiagonal matrix, by bisection, to 1e-13 of its
+    norm; and a bound of the norm, by which ``diagonal`` and (twice) ``squares`` are divided."""
+    norm = 1e-150
     for i in range(n):
         right = sqrt(squares[i + 1]) if i + 1 < n else 0.0
         norm = maximum(absolute(diagonal[i]) + sqrt(squares[i]) + right, norm)
-    scale = 1.0 / maximum(norm, 1e-300)
-    below, above = -norm, norm  # the smallest eigenvalue is in [below, above]
-    under, over = -norm, norm  # the largest is in [under, over]
+    scale = 1.0 / norm
+    for i in range(n):
+        diagonal[i] = scale * diagonal[i]
+        squares[i] = maximum(scale * scale * squares[i], 2.0**-104)  # where it is zero no sign would follow a zero
+    # the smallest is between below and above, the largest between under and over, the absolute one between near and far
+    below, above, under, over, near, far = -1.0, 1.0, -1.0, 1.0, 0.0, 1.0
     for _ in range(44):
-        middle = 0.5 * (below + above)
-        found = count_below(n, diagonal, squares, middle, scale) > 0.0
-        above, below = where(found, middle, above), where(found, below, middle)
-        middle = 0.5 * (under + over)
-        found = count_below(n, diagonal, squares, middle, scale) >= 1.0 * n
-        over, under = where(found, middle, over), where(found, under, middle)
-    return 0.5 * (below + above), 0.5 * (under + over), norm
+        a, b, c = 0.5 * (below + above), 0.5 * (under + over), 0.5 * (near + far)
+        to_a, to_b, to_minus_c, to_c = counts_below(n, diagonal, squares, (a, b, -c, c))
+        below, above = where(to_a > 0.0, below, a), where(to_a > 0.0, a, above)
+        under, over = where(to_b < n, b, under), where(to_b < n, over, b)
+        near, far = where(to_c > to_minus_c, near, c), where(to_c > to_minus_c, c, far)
+    return 0.5 * norm * (below + above), 0.5 * norm * (under + over), 0.5 * norm * (near + far), norm

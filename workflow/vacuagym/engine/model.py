@@ -3,10 +3,10 @@
 A model module defines
 
 =====================  ================================================================================================
-NAME, READS            its name; the feature columns it reads
-PARAMETERS             dict of `Parameter`: what the configuration may set; `pack` turns values into the array below
+READS                  names of the feature columns it reads
+PARAMETERS             dict of `Parameter`: what the configuration may set
 REGIMES, COUPLINGS     names of the regimes a row may be drawn in; `Column` entries of the published couplings
-VALUE_AT_INFINITY      V of the vacuum at infinity; math.inf if V has none
+VALUE_AT_INFINITY      V of the vacuum at infinity; math.inf if there is none, so that V that `escapes` is unbounded
 n_fields               (features, parameters) -> int32 (rows,): number n of variables; 0 where the features are bad
 n_couplings, n_state,  (n) -> int: lengths of the arrays of couplings c, of a state (its first n entries are the fields
 n_work, n_uniforms     x, the rest belongs to the model), of the workspace of `derivatives`, of the uniforms of `draw`
@@ -16,20 +16,23 @@ coupling_columns       (n, couplings (rows, n_couplings)) -> dict of the columns
 and, as formulas that compile (``register_jitable``; see `vacuagym.engine.elementary` for the functions they may call),
 
 =====================  ================================================================================================
-draw                   (n, parameters, uniforms, c) -> number of the regime; fills c from uniform draws
-start                  (n, parameters, c, number, uniforms, x): fills a start; number 0 is the reference start
+draw                   (n, parameters, uniforms, c) -> number of the regime; fills c from uniform draws; ``parameters`` are
+                       the values of PARAMETERS in one array, see `pack`
+start                  (n, parameters, c, number, uniforms, x): fills a start x (n,) from n uniform draws; number 0 is the
+                       reference start
 derivatives            (n, c, state, gradient, hessian, work) -> V; fills the gradient (n,) and the lower triangle of
                        the Hessian (n, n); V is NaN outside the model's domain
 third_derivative       (n, c, state, radius) -> bound of |D^3 V| on the ball of that radius around x
 rounding               (n, c, state, work) -> bounds of the rounding errors of the gradient and the Hessian
 reset, extend          `no_reset` and `no_extend` if n_state = n; else they set and move the rest of a state
-escapes                (n, c, state, gradient, work) -> whether V is proved to fall without bound, or to its value at
-                       infinity, from x; `never_escapes` if it cannot
+escapes                (n, c, state, gradient, work) -> whether V is proved to fall from x all the way to infinity: to
+                       VALUE_AT_INFINITY, or without bound if that is math.inf; `never_escapes` if it cannot
 =====================  ================================================================================================
 """
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from numba.core.extending import register_jitable
 
 
@@ -40,6 +43,11 @@ class Parameter(NamedTuple):
     minimum: float
     maximum: float
     meaning: str
+
+
+def pack(model, parameters) -> np.ndarray:
+    """The values of a model's parameters one after another, float64, in the order of its PARAMETERS."""
+    return np.array([value for name in model.PARAMETERS for value in np.ravel(parameters[name])], dtype=np.float64)
 
 
 @register_jitable

@@ -12,12 +12,12 @@ Three ways to use the gradient g and the Hessian H:
 import functools
 
 import numpy as np
-from numba import njit
 from numba.core.extending import register_jitable
 
+from vacuagym.compiled import njit
 from vacuagym.engine.elementary import absolute, maximum, sqrt, where
 from vacuagym.engine.lanes import LANES, any_lane, lane_storage, lane_view
-from vacuagym.engine.linalg import factor, multiply, quadratic_form, solve
+from vacuagym.engine.linalg import factor, largest_entry, multiply, quadratic_form, solve
 
 DESCEND, NEWTON, CLIMB = 0, 1, 2
 CONVERGED, ESCAPED, STALLED = 0, 1, 2  # what a search ends in
@@ -25,7 +25,7 @@ CONVERGED, ESCAPED, STALLED = 0, 1, 2  # what a search ends in
 _CLOSE = 1e-7  # a step that short, in units of 1 + max |x_i|, is the last: Newton squares it
 _FLOOR = 1e-10  # pivots are kept above this, in units of the largest diagonal entry
 # rows of a search's eight numbers of each kind
-_VALUE, _SLOPE, _LENGTH, _FRESH, _END = range(5)
+_VALUE, _SLOPE, _LENGTH, _END = range(4)
 
 
 @functools.cache
@@ -42,10 +42,10 @@ def compile_search(model):
         couplings : float64 (problems, n_couplings). problem : int64 (searches,). starts : float64 (searches, n).
         guides : unit vectors, float64 (searches, n), of the mode CLIMB; other modes take an empty array.
         reach : longest step, in units of 1 + max |x_i|. max_turns : evaluations of V after which a search has stalled.
-        work : see `workspace`.
+        work : see `search_workspace`.
         ends, values, outcomes, turns : output, float64 (searches, n), float64, int8 and int32 (searches,).
         """
-        state_s, trial_s, step_s, vectors_s, hessian_s, scratch_s, c_s, lane_s, owner, lane_turns = work
+        state_s, trial_s, step_s, vectors_s, hessian_s, scratch_s, c_s, lane_s, begin, owner, lane_turns = work
         n_state, n_couplings = state_s.shape[0], c_s.shape[0]
         state, trial, step = lane_view(state_s), lane_view(trial_s), lane_view(step_s)
         hessian, scratch, c, per_lane = lane_view(hessian_s), lane_view(scratch_s), lane_view(c_s), lane_view(lane_s)
@@ -63,28 +63,20 @@ def compile_search(model):
                     for k in range(n_couplings):
                         c_s[k, lane] = couplings[problem[following], k]
                     for i in range(n):
-                        state_s[i, lane] = starts[following, i]
+                        begin[i] = starts[following, i]
                         if mode == CLIMB:
                             vectors_s[3, i, lane] = guides[following, i]
+                    reset(n, couplings[problem[following]], begin)
                     for i in range(n_state):
+                        state_s[i, lane] = begin[i]
                         step_s[i, lane] = 0.0
                     lane_s[_VALUE, lane] = np.inf
                     lane_s[_SLOPE, lane] = 0.0
                     lane_s[_LENGTH, lane] = 0.0
-                    lane_s[_FRESH, lane] = 1.0
                     following += 1
                 busy += owner[lane] >= 0
             if busy == 0:
                 break
-            fresh = per_lane[_FRESH] > 0.0
-            if any_lane(fresh):
-                for i in range(n):
-                    trial[i] = state[i]
-                reset(n, c, trial)
-                for i in range(n, n_state):
-                    state[i] = where(fresh, trial[i], state[i])
-                per_lane[_FRESH] = 0.0
-
             value, slope, length = per_lane[_VALUE], per_lane[_SLOPE], per_lane[_LENGTH]
             for i in range(n_state):
                 trial[i] = state[i] + length * step[i]
@@ -101,26 +93,27 @@ def compile_search(model):
                     state[i] = where(accepted, trial[i], state[i])
                 if mode == DESCEND:
                     per_lane[_END] = where(accepted & escapes(n, c, trial, gradient, scratch), 1.0 + ESCAPED, 0.0)
-                norm = absolute(hessian[0, 0])
-                for i in range(1, n):
-                    norm = maximum(absolute(hessian[i, i]), norm)
+                floor = 1e-290
+                for i in range(n):
+                    floor = maximum(absolute(hessian[i, i]), floor)
+                floor = _FLOOR * floor
                 if mode == CLIMB:
                     multiply(n, hessian, guide, turned)
-                n_negative, n_tiny = factor(n, hessian, pair, _FLOOR * norm, mode == DESCEND)
+                n_negative = factor(n, hessian, pair, floor, mode == DESCEND)
                 if mode == CLIMB:
                     for i in range(n):
                         hessian[i, i] = absolute(hessian[i, i])
                 for i in range(n):
                     trial[i] = -gradient[i]
                 solve(n, hessian, trial)
-                largest, extent = _largest(n, trial), 1.0 + _largest(n, state)
-                converged = accepted & (largest <= _CLOSE * extent) & (n_tiny == 0.0)
+                largest, extent = largest_entry(n, trial), 1.0 + largest_entry(n, state)
+                converged = accepted & (largest <= _CLOSE * extent)
                 if mode == DESCEND:
                     converged = converged & (n_negative == 0.0)
                 if mode == CLIMB:
                     _turn(n, hessian, n_negative > 0.0, turned, guide)
                     _reflect(n, hessian, gradient, guide, trial)
-                    largest = _largest(n, trial)
+                    largest = largest_entry(n, trial)
                     converged = converged & (n_negative == 1.0)
                 per_lane[_END] = where(converged, 1.0 + CONVERGED, per_lane[_END])
                 shrink = where(largest > reach * extent, reach * extent / largest, 1.0)
@@ -151,14 +144,6 @@ def compile_search(model):
 
 
 @register_jitable
-def _largest(n, x):
-    largest = absolute(x[0])
-    for i in range(1, n):
-        largest = maximum(absolute(x[i]), largest)
-    return largest
-
-
-@register_jitable
 def _turn(n, factors, curved, turned, guide):
     """Project the unit vector ``guide`` onto the directions of negative curvature where there are any (``curved``);
     ``turned`` holds H guide, and is destroyed."""
@@ -184,7 +169,7 @@ def _reflect(n, factors, gradient, guide, step):
         step[i] = step[i] + rise * guide[i]
 
 
-def workspace(model, n):
+def search_workspace(model, n):
     """The arrays that `search` works in for problems of n variables."""
     n_state = model.n_state(n)
     integers = np.zeros(LANES, dtype=np.int64)
@@ -196,7 +181,8 @@ def workspace(model, n):
         lane_storage(n, n),
         lane_storage(model.n_work(n)),
         lane_storage(model.n_couplings(n)),
-        lane_storage(5),
+        lane_storage(4),
+        np.zeros(n_state),
         integers,
         integers.copy(),
     )

@@ -1,12 +1,12 @@
 """The label models, one module or sub-package each.
 
-A model defines ``PARAMETERS``, ``CLASSES``, ``reads(dataset)``, ``label_columns()`` and ``label(parameters, seed, dataset,
-features, n_draws, n_starts)``, see `vacuagym.models.supergravity`; or, as `vacuagym.models.toy_eft`, what
+A model defines ``PARAMETERS``, ``CLASSES``, ``COUPLINGS``, ``reads(dataset)``, ``label_columns()`` and ``label(parameters,
+seed, dataset, features, n_draws, n_starts)``, see `vacuagym.models.supergravity`; or, as `vacuagym.models.toy_eft`, what
 `vacuagym.engine.model` lists, and the engine searches for its critical points.
 """
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -23,12 +23,16 @@ _MODELS = {
 }
 NAMES = tuple(_MODELS)
 
+_ROLES = dict.fromkeys(("dataset", "geometry_id", "sample"), "key")
+_ROLES |= dict.fromkeys(("n_moduli", "n_fields", "is_truncated", "divisor_euler_numbers"), "feature")
+
 
 class Labeller(NamedTuple):
     """A label model with its parameters, ready for batches of geometries."""
 
     reads: Callable  # dataset -> names of the feature columns it reads, geometry_id among them
     columns: tuple[Column, ...]  # data dictionary of its label table
+    couplings: tuple[str, ...]  # those of the columns that are drawn: inputs of a learner; no other is, see `role`
     label: Callable  # (seed, dataset, features, n_draws, n_starts) -> the columns, n_draws rows a geometry
 
 
@@ -38,10 +42,20 @@ def labeller(name: str, parameters: dict | None = None) -> Labeller:
 
     model, values = resolve(name, parameters)
     if hasattr(model, "label"):
-        return Labeller(model.reads, model.label_columns(), partial(model.label, values))
+        return Labeller(model.reads, model.label_columns(), model.COUPLINGS, partial(model.label, values))
     return Labeller(
-        lambda dataset: ("geometry_id", *model.READS), engine.label_columns(model), partial(engine.label, model, values)
+        lambda dataset: ("geometry_id", *model.READS),
+        engine.label_columns(model),
+        ("regime", *(column.name for column in model.COUPLINGS)),
+        partial(engine.label, model, values),
     )
+
+
+def role(column: str, couplings: Sequence[str]) -> str:
+    """What a column of a label table is to a learner: ``key``, ``feature`` (of the geometry), ``coupling`` or ``outcome``."""
+    if column in couplings:
+        return "coupling"
+    return _ROLES.get(column, "outcome")
 
 
 def resolve(name: str, parameters: dict | None = None):
@@ -76,9 +90,11 @@ def _checked(where, value, parameter):
     expected += f" within [{parameter.minimum:g}, {parameter.maximum:g}] ({parameter.meaning})"
     try:
         numbers = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise InputError(where, f"is {value!r}, expected {expected}") from error
     good = numbers.shape == np.shape(parameter.default) and not isinstance(value, bool)
+    if isinstance(parameter.default, int):
+        good, expected = good and numbers == np.rint(numbers), f"a whole number, {expected.removeprefix('a number ')}"
     if not good or not np.all((numbers >= parameter.minimum) & (numbers <= parameter.maximum)):
         raise InputError(where, f"is {value!r}, expected {expected}")
     if size == 2 and numbers[0] > numbers[1]:

@@ -15,10 +15,9 @@ from vacuagym.engine.lanes import any_lane
 from vacuagym.engine.model import Parameter
 from vacuagym.tables.columns import Column, Ragged
 
-NAME = "toy_eft"
 READS = ("n_moduli",)
 REGIMES = ("generic", "stabilised", "tachyonic", "runaway")
-VALUE_AT_INFINITY = np.inf  # V grows in every direction, or falls without bound, which `escapes` proves
+VALUE_AT_INFINITY = np.inf  # there is none: V grows in every direction, or falls without bound
 
 PARAMETERS = {
     "max_fields": Parameter(16, 2, 32, "largest number of fields"),
@@ -56,7 +55,6 @@ LEGACY = {  # the ranges of an earlier pipeline: nearly every draw has phi = 0 a
     "uplift": (0.0, 0.5),
     "quartic_runaway": (0.1, 0.5),
 }
-_NAMES = tuple(PARAMETERS)
 
 # couplings c: A, a, D, p, gamma, delta, mu, then b (n), m (n), Lambda (lower triangle by rows)
 _A, _RATE, _D, _P, _GAMMA, _DELTA, _MU, _VECTORS = range(8)
@@ -102,14 +100,8 @@ def n_work(n):
     return 2 * n
 
 
-def pack(parameters):
-    """The parameters as the array of float64 that `draw` and `start` read."""
-    return np.array([value for name in _NAMES for value in np.ravel(parameters[name])], dtype=np.float64)
-
-
-_OFFSET = {}
-for _name in _NAMES:
-    _OFFSET[_name] = sum(np.size(PARAMETERS[other].default) for other in _NAMES[: _NAMES.index(_name)])
+_SIZES = [np.size(parameter.default) for parameter in PARAMETERS.values()]
+_OFFSET = {name: sum(_SIZES[:k]) for k, name in enumerate(PARAMETERS)}  # in the array of the parameters
 _WEIGHTS, _MASS, _SHIFT = _OFFSET["regime_weights"], _OFFSET["mass"], _OFFSET["shift_generic"]
 _MIXING, _MIXED, _TILT, _TILTED = (_OFFSET[k] for k in ("mixing", "mixing_fraction", "tilt", "tilt_fraction"))
 _AMPLITUDE, _INSTANTON, _RATES = (_OFFSET[k] for k in ("instanton_amplitude", "instanton_fraction", "instanton_rate"))
@@ -252,14 +244,15 @@ def escapes(n, c, state, gradient, work):
     if x^T Q x < 0 and 2 x^T Q x + b . x + A a exp(-a |x|_1) |x|_1 < 0. A relative slack covers rounding.
     """
     outward = 0.0
+    linear = 0.0
     for i in range(n):
         outward += state[i] * gradient[i]
-    # the slope outwards is that derivative up to the sign-definite uplift: nothing to prove where V rises
-    candidate = (c[_GAMMA] == 0.0) & (outward < 0.0)
+        linear += c[_VECTORS + i] * state[i]
+    # the slope outwards, with and without b: nothing to prove where V rises
+    candidate = (c[_GAMMA] == 0.0) & (outward < 0.0) & (outward < linear)
     if not any_lane(candidate):
         return candidate
     quadratic = 0.0
-    linear = 0.0
     size = 0.0
     length = 0.0
     for i in range(n):
@@ -273,7 +266,6 @@ def escapes(n, c, state, gradient, work):
         mass = c[_VECTORS + n + i]
         quadratic += x * (force + (mass * mass + c[_MU] + c[row + i]) * x)
         size += absolute(x) * (weight + (mass * mass + absolute(c[_MU]) + absolute(c[row + i])) * absolute(x))
-        linear += c[_VECTORS + i] * x
         size += absolute(c[_VECTORS + i] * x)
         length += absolute(x)
     pull = c[_A] * c[_RATE] * exp(-(c[_RATE] * length)) * length

@@ -1,7 +1,7 @@
 """Columns as plain numpy arrays: flat ones are arrays, ragged ones are a pair of arrays."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ class Column(NamedTuple):
     unit: str  # "1" for pure numbers and counts
     meaning: str  # one sentence
     source: str = ""  # formula's paper and equation, or arXiv number
+    role: str = ""  # in the data dictionary: key, feature, coupling or outcome
 
 
 def ragged(rows, dtype) -> Ragged:
@@ -56,8 +57,40 @@ def _take(column, index):
     lengths = column.offsets[index + 1] - column.offsets[index]
     offsets = np.zeros(len(index) + 1, dtype=np.int32)
     np.cumsum(lengths, out=offsets[1:])
-    within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], lengths)
-    return Ragged(column.values[np.repeat(starts, lengths) + within], offsets)
+    source = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+    return Ragged(column.values[source], offsets)
+
+
+def concatenate(tables: Sequence[Columns]) -> dict:
+    """The rows of several tables with the same columns, at least one, one table after the other."""
+    return {name: _concatenate([table[name] for table in tables]) for name in tables[0]}
+
+
+def _concatenate(columns):
+    if not isinstance(columns[0], Ragged):
+        return np.concatenate(columns)
+    lengths = np.concatenate([np.diff(column.offsets) for column in columns])
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return Ragged(np.concatenate([column.values for column in columns]), offsets)
+
+
+def next_rows(batches: Iterator[Columns]) -> Callable[[int], dict]:
+    """A function that returns the next ``count`` rows of a stream of batches, whatever the batches' lengths; ValueError if
+    the stream ends before that.
+    """
+    held: list[Columns] = []
+
+    def take_next(count: int) -> dict:
+        while not held or sum(map(n_rows, held)) < count:
+            batch = next(batches, None)
+            if batch is None:
+                raise ValueError(f"{count} rows are needed, the stream ends after {sum(map(n_rows, held))}")
+            held.append(batch)
+        table = concatenate(held)
+        held[:] = [take(table, np.arange(count, n_rows(table)))]
+        return take(table, np.arange(count))
+
+    return take_next
 
 
 def content_sha256(table: Columns) -> str:

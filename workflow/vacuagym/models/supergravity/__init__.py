@@ -5,18 +5,20 @@ ray of Kähler parameters, `ray` every critical point on it with proof, `solve` 
 """
 
 import numpy as np
-from numba import njit
 
+from vacuagym.compiled import njit
 from vacuagym.engine.draws import draw_key, fill_uniform
 from vacuagym.models.supergravity import lattices, priors, ray, solve
 from vacuagym.models.supergravity.priors import PARAMETERS
 from vacuagym.models.supergravity.solve import VACUUM_TYPES
 from vacuagym.tables.columns import Column, Ragged, take
 
-__all__ = ["NAME", "PARAMETERS", "REGIMES", "VACUUM_TYPES", "label", "label_columns", "reads"]
+__all__ = ["COUPLINGS", "PARAMETERS", "REGIMES", "VACUUM_TYPES", "label", "label_columns", "reads"]
 
-NAME = "supergravity"
 REGIMES = ("toy", "strict")
+# the label columns that are drawn; the others follow from them and the geometry
+COUPLINGS = ("regime", "log10_flux", "condensate_rank", "string_coupling")
+COUPLINGS += ("uplift_ratio", "uplift_power", "uplift", "is_mirror", "ray")
 _READS = {
     "ks": ("primitive_triple_intersection", "primitive_second_chern"),
     "cicy3": ("triple_intersection_numbers", "second_chern"),
@@ -76,7 +78,9 @@ def label_columns() -> tuple[Column, ...]:
             "regime", "string", "1", "toy: all A_i are on; strict: only if chi(O_D) = 1 for all divisors of the basis."
         ),
         Column("log10_flux", "float32", "1", "log10 of w = -W0; A = sum A_i = 1."),
-        Column("gauge_rank", "float32", "1", "N, the smallest of the N_i; a_i = 2 pi / N_i, N_i = N tau_i / min(tau)."),
+        Column(
+            "condensate_rank", "float32", "1", "N, the smallest of the N_i; a_i = 2 pi / N_i, N_i = N tau_i / min(tau)."
+        ),
         Column("string_coupling", "float32", "1", "g_s."),
         Column(
             "uplift_ratio",
@@ -340,7 +344,7 @@ def _table(dataset, features, n_draws, n_fields, divisors, rays, draws, numbers,
         "failure_reason": np.where(type_ == solve.FAILED, NO_RAY, ""),
         "regime": np.array(REGIMES)[draws[:, priors.STRICT].astype(np.int64)],
         "log10_flux": (-draws[:, priors.LOG_RATIO] / np.log(10.0)).astype(np.float32),
-        "gauge_rank": draws[:, priors.RANK].astype(np.float32),
+        "condensate_rank": draws[:, priors.RANK].astype(np.float32),
         "string_coupling": draws[:, priors.STRING_COUPLING].astype(np.float32),
         "uplift_ratio": draws[:, priors.UPLIFT_RATIO].astype(np.float32),
         "uplift_power": draws[:, priors.P],

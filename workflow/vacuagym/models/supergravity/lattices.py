@@ -9,8 +9,8 @@ others, the *transverse spectrum*, are negative.
 """
 
 import numpy as np
-from numba import njit
 
+from vacuagym.compiled import njit
 from vacuagym.engine.elementary import exp, sqrt
 from vacuagym.engine.linalg import tridiagonalise
 

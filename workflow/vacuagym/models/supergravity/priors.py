@@ -1,8 +1,8 @@
 """How the couplings are drawn. Every range is a choice, not a consequence of string theory; docs/supergravity.md says more."""
 
 import numpy as np
-from numba import njit
 
+from vacuagym.compiled import njit
 from vacuagym.engine.elementary import exp, log, sqrt
 from vacuagym.engine.model import Parameter
 

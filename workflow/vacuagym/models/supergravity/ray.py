@@ -18,8 +18,8 @@ errors are added to the enclosures, so that this is a proof. Where theta is neit
 from collections import Counter
 
 import numpy as np
-from numba import njit
 
+from vacuagym.compiled import njit
 from vacuagym.engine.elementary import exp, log, sqrt
 
 # --- the sums of terms c r^i x^j E^k delta^l, as tables ------------------------------------------------------------------

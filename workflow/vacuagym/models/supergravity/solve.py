@@ -1,8 +1,8 @@
 """One row: all critical points of the potential on the drawn ray, their masses, and what to call them."""
 
 import numpy as np
-from numba import njit
 
+from vacuagym.compiled import njit
 from vacuagym.engine.elementary import exp, log, sqrt
 from vacuagym.models.supergravity import priors, ray
 
