@@ -31,6 +31,9 @@ def test_the_default_configuration_is_valid():
         (changed(n_limit="abc"), ["'n_limit' is 'abc'", "at least 1"]),
         (changed(n_limit=2.5), ["'n_limit' is 2.5"]),
         (changed(n_limit=True), ["'n_limit' is True"]),
+        (changed(n_limit=20.0), ["'n_limit' is 20.0"]),
+        (changed(n_limit=""), ["'n_limit' is ''"]),
+        (changed(datasets={"ks": {"source": "x" * 10_000}}), ["does not exist"]),
         (changed(shard_rows=None), ["'shard_rows' is None"]),
         (changed(seed=-1), ["'seed' is -1"]),
         (changed(model={"name": "toy", "draws": 3, "starts": 3}), ["'model.name' is 'toy'", "toy_eft"]),
@@ -38,6 +41,8 @@ def test_the_default_configuration_is_valid():
         (changed(datasets={"kss": {"source": "generate"}}), ["'datasets.kss'", "ks, cicy3, fth6d"]),
         (changed(datasets={"ks": None}), ["every dataset"]),
         (changed(datasets={"ks": {"source": "/no/such/folder"}}), ["datasets.ks.source", "/no/such/folder"]),
+        (changed(splits={"ood_hodge": DEFAULT["splits"]["ood_hodge"]}), ["'splits' lacks ood_complexity"]),
+        (changed(baselines={"train_rows": 0, "seeds": 5}), ["'baselines.train_rows' is 0", "from 1 to 1000000"]),
         (changed(resources={}), ["lacks build_geometries"]),
     ],
 )

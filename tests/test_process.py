@@ -4,7 +4,10 @@ import subprocess
 import sys
 import time
 
-from vacuagym.process import progress, record_memory
+import pytest
+
+from vacuagym.errors import InputError
+from vacuagym.process import dishonest_declarations, hold_run_lock, progress, record_memory
 
 
 def run(code):
@@ -22,15 +25,58 @@ def test_all_output_goes_to_the_log(tmp_path):
     assert sorted(log.read_text().split()) == ["child", "error", "native", "python"]
 
 
-def test_a_job_over_its_memory_ends_with_a_message():
+def test_a_job_over_its_memory_ends_with_a_message(tmp_path):
     start = time.monotonic()
     done = run(
-        "import time\nfrom vacuagym.process import watch_memory\nwatch_memory(100, 'label_vacua dataset=ks')\n"
+        "import time\nfrom pathlib import Path\nfrom vacuagym.process import peak_memory_mb, record_memory, watch\n"
+        f"record = lambda: record_memory(Path({str(tmp_path / 'memory.tsv')!r}), 'rule', '', 100, peak_memory_mb())\n"
+        "watch('label_vacua dataset=ks', 100, record)\n"
         "held = []\nfor _ in range(300):\n    held.append(bytearray(b'x' * 2_000_000))\n    time.sleep(0.02)\n"
     )
     assert done.returncode == 137
     assert "label_vacua dataset=ks uses 1" in done.stderr and "declared mem_mb is 100" in done.stderr
     assert time.monotonic() - start < 30
+    assert "rule: peak of 1" in next(dishonest_declarations(tmp_path / "memory.tsv"))
+
+
+def test_a_job_that_hangs_ends_with_a_trace():
+    """Also in compiled code that never lets another thread of the interpreter run."""
+    done = run(
+        "import re\nfrom vacuagym.process import limit_time\nlimit_time(2)\nre.match('(a*)*b', 'a' * 60)\n",
+    )
+    assert done.returncode == 1
+    assert "Timeout (0:00:02)!" in done.stderr and "most recent call first" in done.stderr
+
+
+HOLDER = "import time\nfrom pathlib import Path\nfrom vacuagym.process import hold_run_lock\n"
+JOB = "import time\nfrom pathlib import Path\nfrom vacuagym.process import watch\n"
+
+
+@pytest.mark.parametrize("next_run", [True, False])
+def test_a_job_ends_with_the_run_that_started_it(tmp_path, next_run):
+    lock = tmp_path / "run.lock"
+    hold = f"{HOLDER}lock = hold_run_lock(Path({str(lock)!r}))\nprint(lock is not None, flush=True)\ntime.sleep(60)"
+    holder = subprocess.Popen([sys.executable, "-c", hold], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout.readline() == "True\n"
+    assert hold_run_lock(lock, wait=0.1) is None
+    code = (
+        f"{JOB}watch('label_vacua', 1000, run_lock=Path({str(lock)!r}))\nprint('at work', flush=True)\ntime.sleep(60)"
+    )
+    job = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert job.stdout.readline() == "at work\n"
+    time.sleep(1)
+    assert job.poll() is None
+    holder.kill()
+    holder.wait()
+    held = hold_run_lock(lock) if next_run else None
+    assert not next_run or held
+    assert "the run that started it has ended" in job.communicate(timeout=30)[1]
+    assert job.returncode == 1
+
+
+def test_a_job_without_a_run_is_left_alone(tmp_path):
+    code = f"{JOB}watch('label_vacua', 1000, run_lock=Path({str(tmp_path / 'none.lock')!r}))\ntime.sleep(1.5)"
+    assert run(code).returncode == 0
 
 
 def test_threads_are_limited():
@@ -60,3 +106,25 @@ def test_memory_table(tmp_path):
         "build_split\tsplit=iid\t300\t99.4",
         "label_vacua\tdataset=ks,part=00001\t400\t200.0",
     ]
+
+
+def test_declared_memory_is_compared_with_what_was_taken(tmp_path):
+    table = tmp_path / "memory.tsv"
+    with pytest.raises(InputError, match="run the workflow first"):
+        list(dishonest_declarations(table))
+    record_memory(table, "honest", "part=00000", 300, 101)
+    record_memory(table, "honest", "part=00001", 300, 299)
+    record_memory(table, "greedy", "part=00000", 600, 120)
+    record_memory(table, "greedy", "part=00001", 600, 199)
+    record_memory(table, "short", "part=00000", 400, 300)
+    record_memory(table, "short", "part=00001", 400, 404)
+    record_memory(table, "short", "part=00001", 800, 410)  # its second attempt
+    record_memory(table, "mended", "part=00000", 100, 110)
+    record_memory(table, "mended", "part=00000", 200, 110)  # of a later run, with more declared
+    assert list(dishonest_declarations(table)) == [
+        "greedy: peak of 199 MB is under a third of the declared 600 MB",
+        "short: peak of 410 MB is above the declared 400 MB",
+    ]
+    table.write_text("rule\twildcards\nonly\ttwo\n")
+    with pytest.raises(InputError, match="is no table of rule, wildcards, mem_mb, peak_mb"):
+        list(dishonest_declarations(table))

@@ -1,5 +1,9 @@
 """Shards: column projection, row ranges, atomic commit, damage."""
 
+import io
+import os
+import resource
+import signal
 import subprocess
 import sys
 
@@ -10,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vacuagym.errors import InputError
+from vacuagym.tables import shards
 from vacuagym.tables.columns import Column, Ragged, n_rows, ragged, take
-from vacuagym.tables.shards import new_shard, read_metadata, read_rows
+from vacuagym.tables.shards import new_shard, read_metadata, read_rows, temporary_files, write_text
 
 COLUMNS = (
     Column("id", "int64", "1", "An id."),
@@ -120,3 +125,220 @@ def test_damage_and_missing_columns_are_named(shard, tmp_path):
     pq.write_table(pq.read_table(shard).replace_schema_metadata(None), foreign)
     with pytest.raises(InputError, match="not written by this workflow"):
         read_metadata(foreign)
+
+
+def write(path, rows=300, made_by=None):
+    with new_shard(path, COLUMNS, made_by or {"table": "test", "rows": [0, rows], "seed": 1}) as write_batch:
+        for start in range(0, rows, 100):
+            write_batch(batch(start, start + 100))
+
+
+def test_a_shard_made_by_something_else_is_refused(tmp_path):
+    path = tmp_path / "part.parquet"
+    write(path)
+    made_by = {"table": "test", "rows": [0, 300], "seed": 1}
+    assert read_metadata(path, made_by) == (300, [column.name for column in COLUMNS], made_by)
+    with pytest.raises(InputError, match="its seed is 1, expected 2; delete it and run again"):
+        read_metadata(path, made_by | {"seed": 2})
+    with pytest.raises(InputError, match=r"its rows is \[0, 300\], expected \[0, 200\]"):
+        read_metadata(path, made_by | {"rows": [0, 200]})
+    with pytest.raises(InputError, match="its code is null, expected abababababab;"):
+        read_metadata(path, made_by | {"code": "ab" * 32})
+    with pytest.raises(InputError, match="No such file.*run again"):
+        read_metadata(tmp_path / "none.parquet", made_by)
+
+
+def test_a_shard_rewritten_by_another_program_is_refused(shard, tmp_path):
+    """With other types, missing values, other rows: whatever it holds now, it is not what was written."""
+    table = pq.read_table(shard)
+    half = [None if value == 3 else value for value in table["half"].to_pylist()]
+    changed = {
+        "older schema": table.drop_columns(["odd"]),
+        "wrong type": table.set_column(0, "id", table["id"].cast("float32")),
+        "missing value": table.set_column(4, "half", [half]),
+        "duplicate rows": table.take([0, 0, *range(2, 500)]),
+        "no change": table,
+    }
+    for name, altered in changed.items():
+        pq.write_table(altered, tmp_path / name)
+        with pytest.raises(InputError, match="not written by this workflow|does not have the sha256"):
+            read_metadata(tmp_path / name, {"table": "test"})
+
+
+def test_every_corruption_is_found(tmp_path):
+    path = tmp_path / "part.parquet"
+    write(path)
+    good = path.read_bytes()
+    random = np.random.default_rng(7)
+    places = [*range(len(good) - 300, len(good)), *random.integers(0, len(good), 300)]
+    for place in places:
+        for bad in (
+            good[:place],
+            good[:place] + bytes([good[place] ^ (1 << random.integers(8))]) + good[place + 1 :],
+            good[:place] + good[place + 1 :],
+            good[:place] + bytes(100) + good[place:],
+        ):
+            path.write_bytes(bad)
+            with pytest.raises(InputError, match="run again"):
+                read_metadata(path)
+    path.write_bytes(good)
+    read_metadata(path)
+
+
+def in_child(function, *arguments):
+    """Exit status of a function run in a process of its own; -9 if it was killed."""
+    child = os.fork()
+    if child == 0:
+        status = 99
+        try:
+            status = function(*arguments) or 0
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def write_until_killed(path, boundary):
+    """Write a shard; be killed at the given one of all points at which a byte or a name reaches the disk."""
+    passed = 0
+
+    def step(before_death=lambda: None):
+        nonlocal passed
+        if passed == boundary:
+            before_death()
+            os.kill(os.getpid(), signal.SIGKILL)
+        passed += 1
+
+    class File(io.FileIO):
+        def write(self, data):
+            step(lambda: super(File, self).write(bytes(data)[: len(data) // 2]))
+            return super().write(data)
+
+    def stepping(function):
+        def call(*arguments):
+            step()
+            result = function(*arguments)
+            step()
+            return result
+
+        return call
+
+    shards.open = lambda path, mode: File(path, mode) if mode == "x+b" else open(path, mode)
+    os.fsync, os.replace = stepping(os.fsync), stepping(os.replace)
+    write(path, 400)
+
+
+def test_a_kill_at_any_write_leaves_the_old_shard_or_the_new_one(tmp_path):
+    path, reference = tmp_path / "new" / "part.parquet", tmp_path / "reference.parquet"
+    write(reference, 400)
+    path.parent.mkdir()
+    boundary, outcomes = 0, []
+    while True:
+        write(path)
+        old = path.read_bytes()
+        status = in_child(write_until_killed, path, boundary)
+        assert status in (0, -signal.SIGKILL)
+        outcomes.append(path.read_bytes() == reference.read_bytes())
+        assert outcomes[-1] or path.read_bytes() == old
+        write(path, 400)  # the next run
+        assert path.read_bytes() == reference.read_bytes()
+        assert [file.name for file in path.parent.iterdir()] == ["part.parquet"]
+        if status == 0:
+            break
+        boundary += 1
+    assert boundary > 15 and outcomes == sorted(outcomes) and not outcomes[boundary // 2]
+
+
+def write_within(path, limit):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    try:
+        write(path, 400)
+    except InputError as error:
+        return 1 if "cannot be written (File too large); nothing finished is lost" in str(error) else 2
+
+
+def test_a_short_write_keeps_the_old_shard(tmp_path):
+    path = tmp_path / "part.parquet"
+    write(path, 400)
+    size = path.stat().st_size
+    write(path)
+    old = path.read_bytes()
+    for limit in (*range(0, size, size // 20), size - 1):
+        assert in_child(write_within, path, limit) == 1
+        assert path.read_bytes() == old and len(list(tmp_path.iterdir())) == 1
+    assert in_child(write_within, path, size) == 0
+    assert read_metadata(path)[0] == 400
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of 64 kB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small disk takes the rights of root")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_or_read_only_disk_is_named_and_keeps_the_old_shard(small_disk):
+    path = small_disk / "part.parquet"
+    write(path)
+    old = path.read_bytes()
+    filler = small_disk / "filler"
+    with pytest.raises(OSError, match="No space"):
+        filler.write_bytes(bytes(1 << 20))
+    with pytest.raises(InputError, match="part.parquet: cannot be written .No space left on device."):
+        write(path, 2000)
+    with pytest.raises(InputError, match="text.csv: cannot be written .No space left on device."):
+        write_text(small_disk / "text.csv", "x" * 100_000)
+    assert path.read_bytes() == old and {file.name for file in small_disk.iterdir()} == {"part.parquet", "filler"}
+    filler.unlink()
+    write(path, 400)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(InputError, match="part.parquet: cannot be written .Read-only file system."):
+        write(path)
+    assert read_metadata(path)[0] == 400
+
+
+def write_often(path):
+    for _ in range(20):
+        write(path)
+
+
+def test_two_writers_of_one_shard_do_not_mix(tmp_path):
+    path = tmp_path / "part.parquet"
+    write(path)
+    expected = path.read_bytes()
+    children = []
+    for _ in range(2):
+        child = os.fork()
+        if child == 0:
+            try:
+                write_often(path)
+                os._exit(0)
+            finally:
+                os._exit(99)
+        children.append(child)
+    running, seen = set(children), 0
+    while running:
+        assert path.read_bytes() == expected
+        seen += 1
+        for child in list(running):
+            done, status = os.waitpid(child, os.WNOHANG)
+            if done:
+                assert status == 0
+                running.remove(child)
+    assert seen > 10 and [file.name for file in tmp_path.iterdir()] == ["part.parquet"]
+
+
+def test_only_the_unfinished_files_of_the_dead_are_removed(tmp_path):
+    path = tmp_path / "part.parquet"
+    (tmp_path / ".part.parquet.0000.tmp").write_bytes(b"left by a writer that was killed")
+    (tmp_path / ".other.parquet.0000.tmp").write_bytes(b"of another shard")
+    with new_shard(path, COLUMNS, {"table": "slow writer"}) as write_batch:
+        write_batch(batch(0, 10))
+        write(path)
+        assert len(temporary_files(tmp_path)) == 1 and len(list(tmp_path.glob(".*.tmp"))) == 2
+    assert read_metadata(path)[2] == {"table": "slow writer"}
+    assert {file.name for file in tmp_path.iterdir()} == {"part.parquet", ".other.parquet.0000.tmp"}

@@ -1,14 +1,21 @@
-"""What a batch job does to its own process: where output goes, how many threads, how much memory."""
+"""What a batch job does to its own process: where output goes, how many threads, how much memory, how long, for whom."""
 
+import csv
+import faulthandler
 import fcntl
 import os
+import secrets
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TextIO
+
+from vacuagym.errors import InputError
 
 PROGRESS_LINES = 20
+MEMORY_COLUMNS = ("rule", "wildcards", "mem_mb", "peak_mb")
 _KILLED = 137  # what a shell reports for a process ended by SIGKILL; schedulers read it as "out of memory"
 
 
@@ -55,22 +62,96 @@ def _status_kb(key: str) -> int:
     raise KeyError(f"/proc/self/status has no {key}")
 
 
-def watch_memory(limit_mb: float, name: str, interval: float = 0.05) -> None:
-    """End this process with exit status 137 and a message as soon as its resident memory passes ``limit_mb``."""
+def hold_run_lock(path: Path, wait: float = 1.0) -> TextIO | None:
+    """Lock ``path`` for as long as the file returned stays open; None if another process holds it ``wait`` seconds on.
 
-    def watch():
+    The system drops the lock when the process ends, however it ends: a lock that can be had has no living holder.
+    The file says who holds it, in words that no other holder has.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    file = open(path, "a+")
+    give_up = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            break
+        except BlockingIOError:
+            if time.monotonic() > give_up:
+                file.close()
+                return None
+            time.sleep(0.05)
+    file.truncate(0)
+    file.write(f"process {os.getpid()} on {os.uname().nodename}, run {secrets.token_hex(4)}")
+    file.flush()
+    return file
+
+
+def run_holding(path: Path) -> str | None:
+    """Who holds a lock, as its file says; None if no living process does, or locks do not work there."""
+    try:
+        with open(path) as file:
+            run = file.read()
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return run
+    except OSError:
+        return None
+    return None
+
+
+def date_back(paths: Iterable[str | Path]) -> int:
+    """Give files that are dated later than now, by a clock that was wrong, the present time; returns how many.
+
+    What is made from such a file would seem older than it, and would be made again and again.
+    """
+    now, count = time.time(), 0
+    for path in paths:
+        try:
+            if os.stat(path).st_mtime > now + 1:
+                os.utime(path, (now, now))
+                count += 1
+        except FileNotFoundError:
+            continue
+    return count
+
+
+def watch(name: str, limit_mb: float, record: Callable[[], None] = lambda: None, run_lock: Path | None = None) -> None:
+    """End this process with a message as soon as its resident memory passes ``limit_mb`` or the run that started it ends.
+
+    Parameters
+    ----------
+    name : of the job, its rule first.
+    record : called before the process ends for its memory, with exit status 137.
+    run_lock : the lock of the run; a job must not write into a folder in which another run works by then.
+    """
+    run = run_holding(run_lock) if run_lock else None
+
+    def end(message: str, status: int) -> None:
+        os.write(2, f"error: {name} {message}\n".encode())
+        os._exit(status)
+
+    def poll():
+        turn = 0
         while True:
             used = _status_kb("VmRSS") * 1024 / 1e6
             if used > limit_mb:
-                message = (
-                    f"error: {name} uses {used:.0f} MB, declared mem_mb is {limit_mb:.0f}; "
-                    f"raise resources.{name.split()[0]}.mem_mb in the config or lower shard_rows\n"
+                record()
+                end(
+                    f"uses {used:.0f} MB, declared mem_mb is {limit_mb:.0f}; "
+                    f"raise resources.{name.split()[0]}.mem_mb in the config or lower shard_rows",
+                    _KILLED,
                 )
-                os.write(2, message.encode())
-                os._exit(_KILLED)
-            time.sleep(interval)
+            turn += 1
+            if run and turn % 10 == 0 and run_holding(run_lock) != run:
+                end("ends, because the run that started it has ended", 1)
+            time.sleep(0.05)
 
-    threading.Thread(target=watch, name="memory watchdog", daemon=True).start()
+    threading.Thread(target=poll, name="watchdog", daemon=True).start()
+
+
+def limit_time(seconds: float) -> None:
+    """End this process after so long, with a trace of where it was; works even if it hangs in compiled code."""
+    faulthandler.dump_traceback_later(seconds, exit=True)
 
 
 def record_memory(table: Path, rule: str, wildcards: str, mem_mb: float, peak_mb: float) -> None:
@@ -79,8 +160,29 @@ def record_memory(table: Path, rule: str, wildcards: str, mem_mb: float, peak_mb
     with open(table, "a") as out:
         fcntl.flock(out, fcntl.LOCK_EX)
         if out.tell() == 0:
-            out.write("rule\twildcards\tmem_mb\tpeak_mb\n")
+            out.write("\t".join(MEMORY_COLUMNS) + "\n")
         out.write(f"{rule}\t{wildcards}\t{mem_mb:.0f}\t{peak_mb:.1f}\n")
+
+
+def dishonest_declarations(table: Path) -> Iterator[str]:
+    """What is wrong with the memory the rules declare, by the last row of each job in ``table``, a line a rule.
+
+    A rule should declare no less than the largest of its jobs took, and no more than three times that.
+    """
+    try:
+        with open(table, newline="") as file:
+            jobs = {(row["rule"], row["wildcards"]): row for row in csv.DictReader(file, delimiter="\t")}
+        rows = [(rule, float(row["mem_mb"]), float(row["peak_mb"])) for (rule, _), row in jobs.items()]
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise InputError(
+            table, f"is no table of {', '.join(MEMORY_COLUMNS)} ({error}); run the workflow first"
+        ) from error
+    for rule in sorted({rule for rule, _, _ in rows}):
+        declared = min(mem_mb for name, mem_mb, _ in rows if name == rule)  # retries are given more
+        peak = max(peak_mb for name, _, peak_mb in rows if name == rule)
+        if not declared / 3 <= peak <= declared:
+            fault = "is above" if peak > declared else "is under a third of"
+            yield f"{rule}: peak of {peak:.0f} MB {fault} the declared {declared:.0f} MB"
 
 
 def progress(total: int, unit: str = "rows") -> Callable[[int], None]:

@@ -13,11 +13,12 @@ def fingerprint(*parts: object) -> str:
 
 
 def source_hash(*folders: str) -> str:
-    """SHA-256 (hex) of the Python sources below the package's sub-packages or modules named."""
+    """SHA-256 (hex) of the sources, stored data included, of the package's sub-packages or modules named."""
     digest = hashlib.sha256()
     for folder in folders:
         path = _PACKAGE / folder
-        files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        files = sorted(path.rglob("*.*")) if path.is_dir() else [path.with_suffix(".py")]
+        files = [file for file in files if file.is_file() and "__pycache__" not in file.parts]
         for file in files:
             digest.update(file.relative_to(_PACKAGE).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()

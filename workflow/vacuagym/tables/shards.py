@@ -1,10 +1,14 @@
 """Parquet shards in and out: only the columns asked for, only the rows asked for, committed atomically."""
 
+import fcntl
+import hashlib
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +18,14 @@ from vacuagym.errors import InputError
 from vacuagym.tables.columns import Column, Columns, Ragged
 
 BATCH_ROWS = 1_000  # rows held at a time, and rows a row group: memory does not depend on a table's length
+AGAIN = "delete it and run again"
 _METADATA_KEY = b"vacuagym"
+
+# Every shard holds the SHA-256 of itself, taken with zeros in the place of the digits. The place is in the last entry of
+# the footer's metadata; in Thrift's compact protocol 0x18 0x40 announces a text of 64 bytes.
+_SEAL_KEY = "vacuagym_sha256"
+_SEAL_MARK = _SEAL_KEY.encode() + b"\x18\x40"
+_UNSEALED = b"0" * 64
 
 
 def arrow_schema(columns: Sequence[Column], metadata: dict) -> pa.Schema:
@@ -66,19 +77,72 @@ def _to_numpy(array: pa.Array):
 def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise InputError(path, f"is not a complete parquet file ({error}); delete it and run again") from error
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(path, f"is not a complete parquet file ({error}); {AGAIN}") from error
 
 
-def read_metadata(path: Path) -> tuple[int, list[str], dict]:
-    """Number of rows, column names and the metadata written by ``new_shard``; reads the footer alone."""
+def _seal_of(file: BinaryIO) -> tuple[int, bytes, bytes] | None:
+    """Where the digits of the seal stand, the digits, and what they should be; None if there is no seal."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(size - 8, 0))
+    tail = file.read()
+    footer = int.from_bytes(tail[:4], "little") + 8
+    if len(tail) < 8 or tail[4:] != b"PAR1" or footer > size:
+        return None
+    file.seek(size - footer)
+    place = file.read().rfind(_SEAL_MARK)
+    if place < 0:
+        return None
+    place += size - footer + len(_SEAL_MARK)
+    file.seek(0)
+    digest, left = hashlib.sha256(), place
+    while left and (block := file.read(min(left, 1 << 20))):
+        digest.update(block)
+        left -= len(block)
+    found = file.read(len(_UNSEALED))
+    digest.update(_UNSEALED)
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return place, found, digest.hexdigest().encode()
+
+
+def read_metadata(path: Path, made_by: dict | None = None) -> tuple[int, list[str], dict]:
+    """Number of rows, column names and ``made_by`` of a table, after checking that it is whole and the one meant.
+
+    Parameters
+    ----------
+    made_by : what it must have been made by; None if any will do.
+
+    Raises
+    ------
+    InputError : the file is missing or damaged, was not written by this workflow, or was made by something else.
+    """
+    try:
+        with open(path, "rb") as file:
+            seal = _seal_of(file)
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror}); run again to make it") from error
+    if seal is None:
+        raise InputError(path, f"is cut short, damaged, or not written by this workflow: it lacks its hash; {AGAIN}")
+    _, found, expected = seal
+    if found != expected:
+        raise InputError(path, f"is damaged: its bytes do not have the sha256 it was written with; {AGAIN}")
     with _open(path) as file:
-        metadata = file.schema_arrow.metadata or {}
-        if _METADATA_KEY not in metadata:
-            raise InputError(
-                path, "was not written by this workflow (its metadata is missing); delete it and run again"
-            )
-        return file.metadata.num_rows, file.schema_arrow.names, json.loads(metadata[_METADATA_KEY])
+        rows, names = file.metadata.num_rows, file.schema_arrow.names
+        found = json.loads(file.schema_arrow.metadata[_METADATA_KEY])
+    if made_by is not None and found != made_by:
+        raise InputError(path, f"does not belong to this run: {_differences(found, made_by)}; {AGAIN}")
+    return rows, names, found
+
+
+def _differences(found: dict, expected: dict) -> str:
+    keys = [key for key in sorted({*found, *expected}) if found.get(key) != expected.get(key)]
+    return ", ".join(f"its {key} is {_short(found.get(key))}, expected {_short(expected.get(key))}" for key in keys)
+
+
+def _short(value: object) -> str:
+    text = value[:12] if isinstance(value, str) and len(value) == 64 else json.dumps(value)
+    return text if len(text) <= 200 else text[:200] + "…"
 
 
 def read_schema(path: Path) -> dict[str, str]:
@@ -100,11 +164,11 @@ def read_rows(
         names = file.schema_arrow.names
         missing = [name for name in columns if name not in names]
         if missing:
-            raise InputError(path, f"misses the columns {missing}, has {names}; delete it and run again")
+            raise InputError(path, f"misses the columns {missing}, has {names}; {AGAIN}")
         total = file.metadata.num_rows
         stop = total if stop is None else stop
         if not 0 <= start <= stop <= total:
-            raise InputError(path, f"has {total} rows, rows {start} to {stop} are needed; delete it and run again")
+            raise InputError(path, f"has {total} rows, rows {start} to {stop} are needed; {AGAIN}")
         first, groups, begin = None, [], 0
         for group in range(file.metadata.num_row_groups):
             end = begin + file.metadata.row_group(group).num_rows
@@ -120,20 +184,21 @@ def read_rows(
                 if low < high:
                     kept = batch.slice(low, high - low)
                     yield {name: _to_numpy(kept.column(name)) for name in columns}
-        except (pa.ArrowInvalid, OSError) as error:
-            raise InputError(path, f"is damaged near row {row} ({error}); delete it and run again") from error
+        except (pa.ArrowException, OSError) as error:
+            raise InputError(path, f"is damaged near row {row} ({error}); {AGAIN}") from error
 
 
 @contextmanager
-def new_shard(path: Path, columns: Sequence[Column], metadata: dict) -> Iterator[Callable[[Columns], None]]:
+def new_shard(path: Path, columns: Sequence[Column], made_by: dict) -> Iterator[Callable[[Columns], None]]:
     """Write a table batch by batch; it appears under its name complete and durable, or not at all.
 
     Yields a function that takes one batch (a mapping with exactly the names of ``columns``) and writes it as a row group.
+
+    Raises
+    ------
+    InputError : the file cannot be written: no space, no permission.
     """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    schema = arrow_schema(columns, metadata)
+    schema = arrow_schema(columns, made_by)
 
     def write(batch: Columns) -> None:
         if set(batch) != set(schema.names):
@@ -141,37 +206,84 @@ def new_shard(path: Path, columns: Sequence[Column], metadata: dict) -> Iterator
                 f"columns {sorted(set(batch) ^ set(schema.names))} are not in both the batch and the schema"
             )
         arrays = [_to_arrow(batch[field.name], field.type) for field in schema]
-        writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
+        with _disk_errors(path):
+            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
 
-    try:
-        with open(temporary, "wb") as file:
-            with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-                yield write
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with _new_file(path) as file:
+        with _disk_errors(path):
+            writer = pq.ParquetWriter(file, schema, compression="zstd")
+        try:
+            yield write
+            with _disk_errors(path):
+                writer.add_key_value_metadata({_SEAL_KEY: _UNSEALED.decode()})
+                writer.close()
+        finally:
+            writer.is_open = False  # what failed stays unfinished: no second try when it is collected
+        with _disk_errors(path):
+            place, _, digits = _seal_of(file)
+            file.seek(place)
+            file.write(digits)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write a small text file atomically and durably."""
+    with _new_file(path) as file, _disk_errors(path):
+        file.write(text.encode())
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[BinaryIO]:
+    """A temporary file beside ``path`` that takes its name when all is written, or is deleted."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for temporary in temporary_files(path.parent, path.name):
+            temporary.unlink(missing_ok=True)
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        file = open(temporary, "x+b")
     try:
-        with open(temporary, "w") as file:
-            file.write(text)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(file, fcntl.LOCK_EX)  # tells others that the writer lives
+        yield file
+        with _disk_errors(path):
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
+            os.replace(temporary, path)
+            _sync_folder(path.parent)
     finally:
+        with suppress(OSError):  # what could not be written is no more than what an error in flight says already
+            file.close()
         temporary.unlink(missing_ok=True)
+
+
+def temporary_files(folder: Path, name: str = "*") -> list[Path]:
+    """Unfinished files of ``name`` in a folder whose writers live no more."""
+    return [path for path in sorted(folder.glob(f".{name}.*.tmp")) if not _has_writer(path)]
+
+
+def _has_writer(temporary: Path) -> bool:
+    try:
+        with open(temporary, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # it has one, or got its name just now, or locks do not work here
+        return True
+    return False
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = (
+            f"cannot be written ({error.strerror or error}); nothing finished is lost: put that right and run again"
+        )
+        raise InputError(path, reason) from error
 
 
 def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
