@@ -1,0 +1,236 @@
+"""The release: the tables of a run in the form in which they are published, and the texts that describe them.
+
+Layout. A row is a draw: the geometry's features, the couplings, the label, and the geometry's part in every split. Rows
+are divided among files by the *tuple* of their parts, so that each part of each split is a set of whole files: any
+split of any dataset is a list of file patterns, and no row is stored twice.
+"""
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from vacuagym import cards
+from vacuagym.errors import InputError
+from vacuagym.process import progress
+from vacuagym.provenance import file_sha256
+from vacuagym.splits import PARTS
+from vacuagym.tables.columns import Column, Columns, concatenate, n_rows, next_rows, take
+from vacuagym.tables.shards import new_shard, read_metadata, read_rows, write_text
+
+BATCH_GEOMETRIES = 1_000  # geometries joined at a time
+GROUP_ROWS = 2_000  # rows a row group; as many are held for each file that is being written
+DICTIONARY = "data_dictionary.csv"
+_KEYS = ("dataset", "geometry_id")
+
+
+class Shard(NamedTuple):
+    """One file of the release."""
+
+    path: str  # relative to the release
+    dataset: str
+    parts: tuple[str, ...]  # part in each split, in the order of the splits
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def read_dictionary(path: Path) -> dict[str, list[Column]]:
+    """The data dictionary of a run: table -> its columns."""
+    tables: dict[str, list[Column]] = {}
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            tables.setdefault(row.pop("table"), []).append(Column(row.pop("column"), **row))
+    return tables
+
+
+def inputs_of(dictionary: Mapping[str, Sequence[Column]], dataset: str) -> list[str]:
+    """Names of the columns of a dataset that its label may be predicted from: features and couplings."""
+    columns = dictionary[f"features/{dataset}"] + dictionary[f"labels/{dataset}"]
+    return list(dict.fromkeys(column.name for column in columns if column.role in ("feature", "coupling")))
+
+
+def columns_of(dictionary: Mapping[str, Sequence[Column]], dataset: str, splits: Sequence[str]) -> list[Column]:
+    """Columns of a dataset in the release: features, parts, then what the labels add, as the run's dictionary has them.
+
+    Raises
+    ------
+    ValueError : a column of the labels has the name of a feature and is not that feature.
+    """
+    features, labels = dictionary[f"features/{dataset}"], dictionary[f"labels/{dataset}"]
+    known = {column.name for column in features}
+    clash = [column.name for column in labels if column.name in known and column.role not in ("key", "feature")]
+    if clash:
+        raise ValueError(f"features and labels of {dataset} both have a column {', '.join(clash)}: rename one of them")
+    parts = [
+        Column(split, "string", "1", f"Part of the geometry in the split {split}: {', '.join(PARTS)}.", role="key")
+        for split in splits
+    ]
+    return [*features, *parts, *(column for column in labels if column.name not in known)]
+
+
+def common_columns(columns: Mapping[str, Sequence[Column]]) -> list[str]:
+    """Names of the columns that every dataset has, with the same type, in the order of the first dataset."""
+    first, *others = columns.values()
+    shared = [{(column.name, column.type) for column in other} for other in others]
+    return [column.name for column in first if all((column.name, column.type) in other for other in shared)]
+
+
+def build_release(
+    features: Mapping[str, Sequence[Path]],
+    labels: Mapping[str, Sequence[Path]],
+    splits: Mapping[str, Path],
+    dictionary: Path,
+    manifest_file: Path,
+    validation: Path,
+    out: Path,
+) -> None:
+    """Write the release into the folder ``out``, which is emptied first.
+
+    Parameters
+    ----------
+    features, labels : dataset -> its shards, in the order of the run; labels have the same rows, in draws.
+    splits : split -> its table, with the rows of all features in that order.
+    dictionary, manifest_file, validation : what the run says of its columns, its files and its labels.
+
+    Raises
+    ------
+    InputError : the tables do not have the same geometries in the same order.
+    """
+    described = read_dictionary(dictionary)
+    columns = {dataset: columns_of(described, dataset, list(splits)) for dataset in features}
+    shutil.rmtree(out, ignore_errors=True)
+    shards, start = [], 0
+    for dataset, paths in features.items():
+        written, rows = _write_dataset(out, dataset, columns[dataset], paths, labels[dataset], splits, start)
+        shards += written
+        start += rows
+    run = json.loads(manifest_file.read_text())
+    checks = json.loads(validation.read_text())
+    write_text(out / DICTIONARY, _dictionary_text(columns))
+    configs = _configs(list(splits), columns, shards)
+    for name, text in cards.texts(run, checks, columns, configs, shards, list(splits)).items():
+        write_text(out / name, text)
+    shutil.copyfile(validation, out / "validation.json")
+    print(f"{len(shards)} files, {sum(shard.rows for shard in shards):,} rows, {len(configs)} configurations")
+
+
+def _write_dataset(out, dataset, columns, features, labels, splits, start) -> tuple[list[Shard], int]:
+    """Write the files of one dataset; its geometries are the rows from ``start`` of the splits' tables."""
+    writers, held, counts = {}, {}, {}
+    total = sum(read_metadata(path)[0] for path in features)
+    advance = progress(total, f"geometries of {dataset}")
+    with ExitStack() as open_files:
+
+        def hold(parts, batch):
+            """Write full row groups, however the rows arrive, so that a file's bytes do not depend on the shards."""
+            held[parts] = [*held.get(parts, []), batch]
+            while sum(map(n_rows, held[parts])) >= GROUP_ROWS:
+                table = concatenate(held[parts])
+                write(parts, take(table, np.arange(GROUP_ROWS)))
+                held[parts] = [take(table, np.arange(GROUP_ROWS, n_rows(table)))]
+
+        def write(parts, table):
+            if parts not in writers:
+                made_by = {"table": f"release/{dataset}", "parts": dict(zip(splits, parts, strict=True))}
+                writers[parts] = open_files.enter_context(new_shard(out / _name(dataset, parts), columns, made_by))
+            writers[parts](table)
+
+        for feature_path, label_path in zip(features, labels, strict=True):
+            for joined, geometries in _joined(dataset, columns, feature_path, label_path, splits, start):
+                start += geometries
+                assigned = np.stack([joined[split] for split in splits])
+                for parts in map(tuple, np.unique(assigned, axis=1).T.tolist()):
+                    rows = np.flatnonzero((assigned == np.array(parts)[:, None]).all(axis=0))
+                    counts[parts] = counts.get(parts, 0) + len(rows)
+                    hold(parts, take(joined, rows))
+                advance(geometries)
+        for parts, batches in held.items():
+            if sum(map(n_rows, batches)):
+                write(parts, concatenate(batches))
+    shards = []
+    for parts in sorted(counts):
+        path = out / _name(dataset, parts)
+        size, digest = path.stat().st_size, file_sha256(path)
+        shards.append(Shard(_name(dataset, parts), dataset, parts, counts[parts], size, digest))
+    return shards, total
+
+
+def _name(dataset: str, parts: Sequence[str]) -> str:
+    return f"data/{dataset}/{'-'.join(parts)}.parquet"
+
+
+def _joined(dataset, columns, features, labels, splits, start) -> Iterator[tuple[dict, int]]:
+    """Batches of rows of the release of one shard, and how many geometries each is."""
+    rows, feature_names, _ = read_metadata(features)
+    draws = read_metadata(labels)[0] // rows
+    names = [column.name for column in columns]
+    feature_names = [name for name in names if name in feature_names]
+    label_names = [name for name in names if name not in feature_names and name not in splits]
+    next_geometries = next_rows(read_rows(features, feature_names))
+    next_draws = next_rows(read_rows(labels, [*_KEYS, *label_names]))
+    next_parts = {
+        split: next_rows(read_rows(path, [*_KEYS, "part"], start, start + rows)) for split, path in splits.items()
+    }
+    for first in range(0, rows, BATCH_GEOMETRIES):
+        count = min(BATCH_GEOMETRIES, rows - first)
+        geometry, draw = next_geometries(count), next_draws(count * draws)
+        repeat = np.repeat(np.arange(count), draws)
+        table = take(geometry, repeat) | {name: draw[name] for name in label_names}
+        _check_keys(labels, table, draw)
+        for split, path in splits.items():
+            part = next_parts[split](count)
+            _check_keys(path, geometry, part)
+            table[split] = part["part"][repeat]
+        yield {name: table[name] for name in names}, count
+
+
+def _check_keys(path: Path, left: Columns, right: Columns) -> None:
+    if not all(np.array_equal(left[key], right[key]) for key in _KEYS):
+        raise InputError(path, "does not have the geometries of the features in their order; delete it and run again")
+
+
+def _configs(splits, columns, shards) -> list[dict]:
+    """What `datasets` may load by name: each split of all datasets together (the columns they share), and of each alone.
+
+    A configuration with a part that no row belongs to is left out.
+    """
+    common = common_columns(columns)
+    wanted = [(split, split, list(columns), common) for split in splits]
+    wanted += [
+        (f"{dataset}-{split}", split, [dataset], None)
+        for dataset in columns
+        for split in splits
+        if not split.startswith("ood_dataset_")
+    ]
+    configs = []
+    for name, split, datasets, only in wanted:
+        k = splits.index(split)
+        files = {}
+        for part in PARTS.tolist():
+            pattern = "-".join(part if i == k else "*" for i in range(len(splits)))
+            files[part] = [
+                f"data/{dataset}/{pattern}.parquet"
+                for dataset in datasets
+                if any(shard.dataset == dataset and shard.parts[k] == part for shard in shards)
+            ]
+        if all(files.values()):
+            configs.append({"name": name, "split": split, "datasets": datasets, "columns": only, "files": files})
+        else:
+            print(f"no configuration {name}: {', '.join(part for part in files if not files[part])} has no rows")
+    return configs
+
+
+def _dictionary_text(columns: Mapping[str, Sequence[Column]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["dataset", "column", *Column._fields[1:]])
+    for dataset, described in columns.items():
+        writer.writerows([dataset, *column] for column in described)
+    return text.getvalue()
