@@ -1,0 +1,77 @@
+"""The ways to install the project agree: the lock, the conda environment, the container, and what runs these tests."""
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONDA = yaml.safe_load((ROOT / "envs" / "vacuagym.yaml").read_text())
+CONTAINER = (ROOT / "envs" / "vacuagym.def").read_text()
+
+
+def locked(name):
+    """The requirements of a lock file, without their hashes."""
+    lines = (ROOT / "envs" / name).read_text().splitlines()
+    return [Requirement(line.rstrip("\\")) for line in lines if line and not line.startswith((" ", "#"))]
+
+
+LOCK = locked("requirements.lock")
+
+
+def test_the_conda_environment_has_the_packages_of_the_lock():
+    (pip,) = (entry["pip"] for entry in CONDA["dependencies"] if isinstance(entry, dict))
+    assert [str(Requirement(line)) for line in pip] == [str(requirement) for requirement in LOCK]
+
+
+def test_the_container_installs_the_lock():
+    source, target = re.search(r"%files\n *(\S+) (\S+)\n\n", CONTAINER).groups()
+    assert source == "envs/requirements.lock" and f"--require-hashes -r {target}\n" in CONTAINER
+    assert CONTAINER.count("pip install") == 1
+
+
+def test_all_have_one_python():
+    oldest = PROJECT["requires-python"].removeprefix(">=")
+    assert f"python={oldest}" in CONDA["dependencies"]
+    assert f"\nFrom: python:{oldest}-slim-" in CONTAINER
+    assert f"--python-version {oldest} " in (ROOT / "Makefile").read_text()
+
+
+def test_the_lock_has_what_the_project_depends_on():
+    for wanted, name in (
+        (PROJECT["dependencies"], "requirements.lock"),
+        (PROJECT["optional-dependencies"]["test"], "requirements-test.lock"),
+    ):
+        pinned = {canonicalize_name(requirement.name): requirement for requirement in locked(name)}
+        for requirement in map(Requirement, wanted):
+            (pin,) = pinned[canonicalize_name(requirement.name)].specifier
+            assert pin.operator == "==" and requirement.specifier.contains(pin.version), requirement
+
+
+def test_the_locks_agree_with_each_other_and_with_what_is_installed():
+    assert set(map(str, LOCK)) <= set(map(str, locked("requirements-test.lock")))
+    for requirement in LOCK:
+        if requirement.marker is None or requirement.marker.evaluate():
+            assert requirement.specifier.contains(version(requirement.name)), requirement
+
+
+def test_a_job_finds_the_package_without_installing_it():
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    code = (
+        "import sys\n"
+        "sys.meta_path = [finder for finder in sys.meta_path if 'editable' not in repr(finder)]\n"
+        "sys.path = [path for path in sys.path if 'vacuagym' not in path and 'editable' not in path]\n"
+        f"sys.path.append({str(ROOT / 'workflow' / 'scripts')!r})\n"
+        "import _job, vacuagym\n"
+        "print(vacuagym.__file__)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd="/", capture_output=True, text=True)
+    assert done.stdout.strip() == str(ROOT / "workflow" / "vacuagym" / "__init__.py"), done.stderr
