@@ -3,11 +3,12 @@ PYTHON ?= python3
 CORES ?= 2
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test slow lint lock clean
+.PHONY: run test slow bench lint lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
 	.venv/bin/snakemake --cores $(CORES)
+	.venv/bin/vacuagym verify
 	@echo "features, labels and splits: results/   what each column means: results/data_dictionary.csv   logs: logs/"
 
 test: .venv/installed-test
@@ -15,6 +16,11 @@ test: .venv/installed-test
 
 slow: .venv/installed-test
 	.venv/bin/python -m pytest -m slow
+
+bench: run .venv/installed-test
+	.venv/bin/python benchmarks/bench_geometry.py
+	.venv/bin/python benchmarks/bench_labels.py
+	.venv/bin/python benchmarks/bench_supergravity.py
 
 lint: .venv/installed-test
 	.venv/bin/ruff check workflow tests benchmarks
@@ -35,11 +41,13 @@ lint: .venv/installed-test
 	$(PIP) install --require-hashes -r envs/requirements-test.lock
 	touch $@
 
-# The lock files follow from pyproject.toml.
+# The lock files follow from pyproject.toml, the packages of the conda environment from the lock.
 lock: .venv/installed-test
 	$(PIP) install uv
 	.venv/bin/uv pip compile pyproject.toml $(LOCK) -o envs/requirements.lock
 	.venv/bin/uv pip compile pyproject.toml --extra test -c envs/requirements.lock $(LOCK) -o envs/requirements-test.lock
+	sed -i '/^  - pip:$$/q' envs/vacuagym.yaml
+	sed -n 's/^\([^ #].*[^ \\]\) *\\$$/      - "\1"/p' envs/requirements.lock >> envs/vacuagym.yaml
 
 LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 

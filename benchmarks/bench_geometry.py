@@ -115,7 +115,7 @@ def systems_as_text(folder) -> list[str]:
     from vacuagym.tables.shards import read_rows
 
     lines = {}
-    for batch in read_rows(Path(folder) / "ks.parquet", ["kind", "degrees", "weights"]):
+    for batch in read_rows(Path(folder) / "resources/geometries/ks.parquet", ["kind", "degrees", "weights"]):
         for row, kind in enumerate(batch["kind"].tolist()):
             degrees, weights = (
                 column.values[column.offsets[row] : column.offsets[row + 1]].tolist()

@@ -41,8 +41,7 @@ def cluster():
     slurm.down()
 
 
-def start(folder, *arguments):
-    made = "results/manifest.json"  # which makes a run complete
+def start(folder, *arguments, made="results/manifest.json"):  # the file that makes a run complete
     command = [sys.executable, "-m", "snakemake", made, "-s", str(ROOT / "Snakefile"), "--directory", str(folder)]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "PYTHONWARNINGS": "ignore"}
     return subprocess.Popen(
@@ -106,9 +105,9 @@ def test_where_no_cluster_can_be_started_the_reason_is_said(monkeypatch):
 def test_a_slurm_run_gives_the_bytes_of_a_local_run(cluster, local, tmp_path):
     folder = new_folder(tmp_path / "run")
     output = finish(start(folder, *SLURM))
-    assert files(folder) == files(local) and len(files(local)) == 7
+    assert files(folder) == files(local) and len(files(local)) == 9
     jobs = cluster.jobs()
-    assert [job["state"] for job in jobs] == ["COMPLETED"] * 6, output  # features and labels of a shard are one job
+    assert [job["state"] for job in jobs] == ["COMPLETED"] * 8, output  # features and labels of a shard are one job
     assert output.count("Group job shard") == 2
 
 
@@ -117,7 +116,7 @@ def test_a_job_that_slurm_ends_for_its_memory_passes_with_more_on_its_second_att
     shard = "labels/fth6d/part-00000.parquet"
     # what Slurm is asked for, whatever the job itself may use
     memory = [f"{rule}:mem_mb_per_cpu=260*3**(attempt-1)" for rule in ("build_features", "label_vacua")]
-    output = finish(start(half_done, *SLURM, "--set-resources", *memory, "--", f"results/{shard}"))
+    output = finish(start(half_done, *SLURM, "--set-resources", *memory, made=f"results/{shard}"))
     first, second = cluster.jobs()
     assert first["state"] != "COMPLETED" and first["memory"] == "260M", output
     assert second["state"] == "COMPLETED" and second["memory"] == "780M", output
@@ -132,7 +131,7 @@ def test_a_job_that_passes_its_declared_memory_passes_with_more_on_its_second_at
     config = yaml.safe_load(path.read_text())
     config["resources"]["label_vacua"]["mem_mb"] = 170
     path.write_text(yaml.safe_dump(config))
-    output = finish(start(half_done, *SLURM, "--", f"results/{shard}"))
+    output = finish(start(half_done, *SLURM, made=f"results/{shard}"))
     first, second = cluster.jobs()
     assert "label_vacua dataset=fth6d,part=00000 uses" in output and "declared mem_mb is 170" in output
     assert first["state"] == "FAILED" and second["state"] == "COMPLETED", output

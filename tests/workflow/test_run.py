@@ -1,8 +1,10 @@
 """The workflow, tried by running it."""
 
 import csv
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,8 +14,12 @@ import polars as pl
 import pytest
 import yaml
 
+from vacuagym.process import dishonest_declarations
+
 ROOT = Path(__file__).parents[2]
 DATASETS = ("ks", "cicy3", "fth6d")
+# rules that neither the default target nor the release needs
+ON_REQUEST = {"score_baselines", "collect_baselines", "scan_active_learning", "collect_active_learning", "draw_scores"}
 
 
 def snakemake(folder, *arguments, snakefile="Snakefile"):
@@ -37,9 +43,9 @@ def table(folder, name, dataset="*"):
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    """A finished run of 20 geometries a dataset in shards of 10."""
+    """A finished run of 20 geometries a dataset in shards of 10, with its release."""
     folder = new_folder(tmp_path_factory.mktemp("small"), n_limit=20, shard_rows=10)
-    done = snakemake(folder)
+    done = snakemake(folder, "all", "release")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
 
@@ -72,8 +78,10 @@ def test_a_run_makes_every_table_with_the_limited_rows(small):
 def test_memory_and_logs(small):
     with open(small / "logs" / "memory.tsv") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    assert {row["rule"] for row in rows} == set(yaml.safe_load((ROOT / "config/config.yaml").read_text())["resources"])
-    assert all(0 < float(row["peak_mb"]) <= float(row["mem_mb"]) for row in rows)
+    rules = set(yaml.safe_load((ROOT / "config/config.yaml").read_text())["resources"])
+    assert {row["rule"] for row in rows} == rules - ON_REQUEST
+    faults = list(dishonest_declarations(small / "logs" / "memory.tsv"))
+    assert all(fault.startswith("build_release") for fault in faults)  # declares what a run of all geometries takes
     logs = list(small.glob("logs/*/*.log"))
     assert len(logs) == len(rows)
     assert all(len(log.read_text().splitlines()) <= 200 for log in logs)
@@ -94,7 +102,46 @@ def test_the_dictionary_describes_every_column(small):
     assert described["splits"] == ["dataset", "geometry_id", "part"]
 
 
-def test_verify_finds_damage(small, tmp_path):
+def test_scores_of_a_run(small, tmp_path):
+    """Baselines and active learning by their own targets; the classes that a run is certain of score 1."""
+    folder = tmp_path / "copy"
+    shutil.copytree(small, folder)
+    config = yaml.safe_load((folder / "config" / "config.yaml").read_text())
+    config["baselines"] = {"train_rows": 50, "seeds": 1}
+    config["active_learning"] |= {"first_rows": 20, "batch_rows": 5, "rounds": 1, "seeds": 1}
+    (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
+    done = snakemake(folder, "baselines", "active_learning")
+    assert done.returncode == 0, done.stdout + done.stderr
+    scores = pl.read_csv(folder / "results" / "baselines.csv")
+    tested = {("ood_dataset_" + dataset, dataset) for dataset in DATASETS}
+    tested |= {(split, dataset) for split in ("iid", "ood_complexity", "ood_hodge") for dataset in DATASETS}
+    assert set(scores.select("split", "dataset").iter_rows()) == tested
+    assert len(scores) == 6 * 12 + 3  # six models everywhere, one that sees cycles on the three splits of fth6d
+    curves = pl.read_csv(folder / "results" / "active_learning.csv")
+    assert len(curves) == 3 * 3 * 2 and set(curves["strategy"]) == {"random", "margin", "entropy"}
+
+    parts = pl.read_parquet(folder / "results" / "splits" / "ood_hodge.parquet").filter(pl.col("part") == "test")
+    truth = pl.concat(
+        table(folder, "labels", dataset).select("dataset", "geometry_id", "sample", "stability") for dataset in DATASETS
+    )
+    truth.join(parts, on=["dataset", "geometry_id"]).write_parquet(folder / "predictions.parquet")
+    command = [sys.executable, "-c", "from vacuagym.cli import main; main()", "evaluate", "predictions.parquet"]
+    done = subprocess.run([*command, "--split", "ood_hodge"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0 and "macro_f1                    1.0000" in done.stdout, done.stdout + done.stderr
+    done = subprocess.run([*command, "--split", "iid"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("error: predictions.parquet: "), done.stderr
+
+
+def test_a_run_too_small_for_its_splits_says_so(small, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(small, folder)
+    done = snakemake(folder, "results/split_classes.csv", "--config", "n_limit=3")
+    assert done.returncode != 0
+    log = (folder / "logs" / "describe_splits" / "all.log").read_text()
+    assert "part test of ood_hodge is empty, with 0 geometries" in log and "raise n_limit" in log
+
+
+def test_damage_is_found_removed_and_made_good(small, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(small, folder)
     command = [sys.executable, "-c", "from vacuagym.cli import main; main()", "verify"]
@@ -107,10 +154,16 @@ def test_verify_finds_damage(small, tmp_path):
         data[len(data) // 2] ^= 1
         path.write_bytes(data)
     victims[0].unlink()
-    bad = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    assert bad.returncode == 1
-    assert len(bad.stdout.splitlines()) == len(victims)
-    assert all(path.relative_to(folder).as_posix() in bad.stdout for path in victims)
+    for arguments in ([], ["--remove"]):
+        bad = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True)
+        assert bad.returncode == 1
+        assert len(bad.stdout.splitlines()) == len(victims)
+        assert all(path.relative_to(folder).as_posix() in bad.stdout for path in victims)
+    again = snakemake(folder)
+    assert again.returncode == 0, again.stdout + again.stderr
+    timed = {"memory.png", "rates.png"}  # what the jobs took, not what they made
+    for path in (path for path in small.glob("results/**/*.*") if path.name not in timed):
+        assert (folder / path.relative_to(small)).read_bytes() == path.read_bytes(), path
 
 
 def test_a_grown_run_keeps_full_shards_and_begins_with_the_same_rows(small, tmp_path):
@@ -128,15 +181,181 @@ def test_a_grown_run_keeps_full_shards_and_begins_with_the_same_rows(small, tmp_
         assert table(folder, "labels", dataset).head(60).equals(table(small, "labels", dataset), null_equal=True)
 
 
+ONCE = dict.fromkeys(("build_manifest", "describe_splits", "validate_labels", "draw_figures", "draw_costs"), 1)
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("seed=1", {"label_vacua": 6}),
+        ("n_limit=15", {"build_features": 3, "label_vacua": 3, "build_split": 6}),
+    ],
+)
+def test_what_another_setting_makes_again(small, setting, expected):
+    done = snakemake(small, "--config", setting, "--dry-run")
+    assert done.returncode == 0, done.stderr
+    counts = {}
+    for line in done.stdout.partition("Job stats:")[2].partition("total")[0].splitlines():
+        rule, _, count = line.strip().partition(" ")
+        if count.strip().isdigit():
+            counts[rule] = int(count)
+    counts.pop("all")
+    assert counts == expected | ONCE
+
+
 def test_shard_rows_do_not_change_a_table(small, tmp_path):
     folder = tmp_path / "resharded"
     shutil.copytree(small, folder)
     shutil.rmtree(folder / "results")
-    done = snakemake(folder, "--config", "shard_rows=7", "--cores", "1")
+    done = snakemake(folder, "all", "release", "--config", "shard_rows=7", "--cores", "1")
     assert done.returncode == 0, done.stdout + done.stderr
+    released = sorted(path for path in folder.glob("results/release/**/*") if path.is_file())
+    assert len(released) > 10
+    for path in released:
+        assert path.read_bytes() == (small / path.relative_to(folder)).read_bytes()
     for dataset in DATASETS:
         for name in ("features", "labels", "stability"):
             assert table(folder, name, dataset).equals(table(small, name, dataset), null_equal=True)
+
+
+def release_table(small, dataset):
+    return pl.concat(pl.read_parquet(path) for path in sorted(small.glob(f"results/release/data/{dataset}/*.parquet")))
+
+
+def test_the_release_holds_every_draw_once_with_its_features_label_and_parts(small):
+    for dataset in DATASETS:
+        released = release_table(small, dataset).sort("geometry_id", "sample")
+        expected = table(small, "labels", dataset).drop("n_moduli")
+        expected = expected.join(table(small, "features", dataset), on=["dataset", "geometry_id"])
+        for path in sorted((small / "results" / "splits").glob("*.parquet")):
+            expected = expected.join(pl.read_parquet(path).rename({"part": path.stem}), on=["dataset", "geometry_id"])
+        expected = expected.sort("geometry_id", "sample").select(released.columns)
+        assert released.equals(expected, null_equal=True)
+
+
+def test_every_column_of_the_release_is_in_its_dictionary(small):
+    described = pl.read_csv(small / "results" / "release" / "data_dictionary.csv")
+    for dataset in DATASETS:
+        rows = described.filter(pl.col("dataset") == dataset)
+        assert rows["column"].to_list() == release_table(small, dataset).columns
+        assert set(rows["role"]) == {"key", "feature", "coupling", "outcome"}
+        assert "stability" in rows.filter(pl.col("role") == "outcome")["column"]
+
+
+OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
+
+
+def offline(folder, code):
+    """Run Python code in a process that has no network: outgoing connections fail."""
+    block = "import socket\ndef refuse(*_): raise OSError('no network')\nsocket.socket.connect = refuse\n"
+    done = subprocess.run(
+        [sys.executable, "-c", block + code],
+        cwd=folder,
+        env=os.environ | OFFLINE | {"HF_HOME": str(folder / "cache")},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_datasets_loads_every_configuration_offline(small):
+    found = offline(
+        small,
+        """
+import json, datasets
+datasets.disable_progress_bars()
+release = "results/release"
+result = {}
+for name in datasets.get_dataset_config_names(release):
+    loaded = datasets.load_dataset(release, name)
+    split = name.split("-")[-1]
+    result[name] = {part: [len(rows), sorted(set(rows[split])), rows.column_names] for part, rows in loaded.items()}
+default = datasets.load_dataset(release)
+result["default"] = {part: [len(rows), sorted(set(rows["iid"])), rows.column_names] for part, rows in default.items()}
+print(json.dumps(result))
+""",
+    )
+    assert {"iid", *(f"{dataset}-iid" for dataset in DATASETS)} <= set(found)
+    assert found["default"] == found["iid"]
+    everything = pl.concat(
+        release_table(small, dataset).select("dataset", "geometry_id", "iid") for dataset in DATASETS
+    )
+    for part, name in (("train", "train"), ("val", "validation"), ("test", "test")):
+        assert found["iid"][name][0] == everything.filter(pl.col("iid") == part).height
+        for config, parts in found.items():
+            assert parts[name][1] == [part], (config, name)
+    for dataset in DATASETS:
+        parts = found[f"{dataset}-iid"]
+        assert sum(rows for rows, *_ in parts.values()) == 60
+        assert parts["train"][2] == release_table(small, dataset).columns
+        assert set(found["iid"]["train"][2]) < set(parts["train"][2])
+
+
+def test_croissant_is_valid_lists_every_file_and_gives_the_records_offline(small):
+    folder = small / "results" / "release"
+    found = offline(
+        folder,
+        """
+import itertools, json, mlcroissant
+dataset = mlcroissant.Dataset("croissant.json")
+issues = dataset.metadata.ctx.issues
+records = {s.id: list(itertools.islice(dataset.records(s.id), 5)) for s in dataset.metadata.record_sets}
+plain = lambda value: value.decode() if isinstance(value, bytes) else value
+records = {name: [{k: plain(v) for k, v in row.items()} for row in rows] for name, rows in records.items()}
+print(json.dumps({"issues": [*issues.errors, *issues.warnings], "records": records}))
+""",
+    )
+    assert found["issues"] == []
+    described = json.loads((folder / "croissant.json").read_text())
+    files = {entry["contentUrl"]: entry for entry in described["distribution"] if entry["@type"] == "cr:FileObject"}
+    assert set(files) == {path.relative_to(folder).as_posix() for path in folder.glob("data/**/*.parquet")}
+    for name, entry in files.items():
+        data = (folder / name).read_bytes()
+        assert entry["sha256"] == hashlib.sha256(data).hexdigest() and entry["contentSize"] == f"{len(data)} B"
+    for records in described["recordSet"]:
+        dataset = records["name"]
+        released = release_table(small, dataset)
+        assert [field["name"].split("/")[1] for field in records["field"]] == released.columns
+        assert all(field["description"] for field in records["field"])
+        for record in found["records"][dataset]:
+            row = {key.split("/")[1]: value for key, value in record.items()}
+            key = (pl.col("geometry_id") == row["geometry_id"]) & (pl.col("sample") == row["sample"])
+            expected = released.filter(key).row(0, named=True)
+            assert row["stability"] == expected["stability"] and row["h11"] == expected["h11"]
+            assert row["iid"] == expected["iid"]
+
+
+def test_the_report_opens_without_a_network(small, tmp_path):
+    report = tmp_path / "report.html"
+    done = snakemake(small, "--report", str(report))
+    assert done.returncode == 0, done.stderr
+    text = report.read_text()
+    for figure in (small / "results" / "figures").glob("*.png"):
+        assert f"results/figures/{figure.name}" in text
+    for category in ("Geometries", "Labels", "Run"):
+        assert category in text
+    assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=[\"']https?:", text)
+
+
+def test_the_notebook_runs_and_stores_no_output(small, tmp_path):
+    import nbformat
+    from nbclient import NotebookClient
+
+    folder = tmp_path / "run"
+    shutil.copytree(small, folder)
+    notebook = nbformat.read(ROOT / "workflow" / "notebooks" / "quickstart.ipynb", as_version=4)
+    cells = {cell["id"]: cell for cell in notebook.cells}
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
+    parameters = cells["parameters"]
+    parameters.source = parameters.source.replace("n_limit = 1000", "n_limit = 20")
+    parameters.source = parameters.source.replace("folder = None", f"folder = {str(folder)!r}")
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": ROOT / "workflow" / "notebooks"}}).execute()
+    printed = {name: "".join(o.get("text", "") for o in cell.get("outputs", [])) for name, cell in cells.items()}
+    assert 0 < len(printed["run-code"].splitlines()) <= 12
+    assert "macro_f1" in printed["train-code"] and "log_loss" in printed["train-code"]
+    assert sum("image/png" in output.get("data", {}) for output in cells["plot-code"]["outputs"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,7 @@ rule build_features:
     resources:
         mem_mb=mem_mb_of("build_features"),
     params:
-        rows=rows_of_shard,
-        code=source_hash("geometry", "tables"),
+        made_by=made_by("results/features/{dataset}/part-{part}.parquet"),
     message:
         "features of {wildcards.dataset}, shard {wildcards.part}"
     script:

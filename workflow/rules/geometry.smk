@@ -14,8 +14,7 @@ rule build_geometries:
     resources:
         mem_mb=mem_mb_of("build_geometries"),
     params:
-        source=lambda wildcards: SOURCES[wildcards.dataset],
-        code=source_hash("geometry", "tables", "run_order"),
+        made_by=made_by("resources/geometries/{dataset}.parquet"),
     message:
         "geometries of {wildcards.dataset}"
     script:

@@ -15,10 +15,7 @@ rule label_vacua:
     resources:
         mem_mb=mem_mb_of("label_vacua"),
     params:
-        rows=rows_of_shard,
-        model=config["model"],
-        seed=config["seed"],
-        code=source_hash("engine", "models", "tables"),
+        made_by=made_by("results/labels/{dataset}/part-{part}.parquet"),
     message:
         "labels of {wildcards.dataset}, shard {wildcards.part}"
     script:

@@ -1,4 +1,4 @@
-"""In: every table of the run. Out: what each column means, and the manifest that makes the run complete."""
+"""In: every table of the run. Out: what each column means, the manifest, and the release."""
 
 
 rule build_data_dictionary:
@@ -14,7 +14,9 @@ rule build_data_dictionary:
     params:
         datasets=DATASETS,
         model=config["model"],
-        code=source_hash("geometry", "engine", "models", "splits"),
+        code=source_hash(
+            "geometry", "engine", "models", "splits", "baselines", "active_learning"
+        ),
     message:
         "data dictionary"
     script:
@@ -23,10 +25,11 @@ rule build_data_dictionary:
 
 rule build_manifest:
     input:
-        shards_of("features"),
-        shards_of("labels"),
-        shards_of("stability"),
-        expand("results/splits/{split}.parquet", split=splits_of(DATASETS)),
+        paths_of(TABLES, "features"),
+        paths_of(TABLES, "labels"),
+        paths_of(TABLES, "stability"),
+        paths_of(TABLES, "splits"),
+        files="results/data_dictionary.csv",
     output:
         "results/manifest.json",
     log:
@@ -36,7 +39,34 @@ rule build_manifest:
     threads: threads_of("build_manifest")
     resources:
         mem_mb=mem_mb_of("build_manifest"),
+    params:
+        code=source_hash("manifest", "plan", "steps"),
     message:
         "manifest"
     script:
         "../scripts/build_manifest.py"
+
+
+rule build_release:
+    input:
+        features=paths_of(TABLES, "features"),
+        labels=paths_of(TABLES, "labels"),
+        splits=paths_of(TABLES, "splits"),
+        dictionary="results/data_dictionary.csv",
+        manifest="results/manifest.json",
+        validation="results/validation.json",
+    output:
+        directory("results/release"),
+    log:
+        "logs/build_release/all.log",
+    conda:
+        "../../envs/vacuagym.yaml"
+    threads: threads_of("build_release")
+    resources:
+        mem_mb=mem_mb_of("build_release"),
+    params:
+        code=source_hash("release", "cards", "tables"),
+    message:
+        "release"
+    script:
+        "../scripts/build_release.py"

@@ -1,12 +1,17 @@
-"""What every script of the workflow does around its one step: threads, log, memory watchdog, memory record."""
+"""What every script of the workflow does around its one step: threads, log, limits, memory record."""
 
 import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
+# the package beside this folder, in whatever environment the job runs
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
 from vacuagym.errors import InputError
-from vacuagym.process import limit_libraries, peak_memory_mb, record_memory, redirect_output, watch_memory
+from vacuagym.process import limit_libraries, limit_time, peak_memory_mb, record_memory, redirect_output, watch
+
+RUN_LOCK = Path(".snakemake/run.lock")
 
 
 @contextmanager
@@ -19,7 +24,13 @@ def job(snakemake):
     limit_libraries(snakemake.threads)
     wildcards = ",".join(f"{key}={value}" for key, value in snakemake.wildcards.items())
     mem_mb = snakemake.resources.mem_mb
-    watch_memory(mem_mb, f"{snakemake.rule} {wildcards}".strip())
+
+    def record():
+        record_memory(Path("logs/memory.tsv"), snakemake.rule, wildcards, mem_mb, peak_memory_mb())
+
+    watch(f"{snakemake.rule} {wildcards}".strip(), mem_mb, record, RUN_LOCK)
+    if runtime := snakemake.resources.get("runtime"):
+        limit_time(60 * runtime)
     start = time.monotonic()
     try:
         yield
@@ -27,22 +38,38 @@ def job(snakemake):
         print(f"error: {error}")
         sys.exit(1)
     finally:
-        peak = peak_memory_mb()
-        print(f"{time.monotonic() - start:.1f} s, peak memory {peak:.0f} MB of {mem_mb} MB")
-        record_memory(Path("logs/memory.tsv"), snakemake.rule, wildcards, mem_mb, peak)
+        print(f"{time.monotonic() - start:.1f} s, peak memory {peak_memory_mb():.0f} MB of {mem_mb} MB")
+        record()
+
+
+def recipes(snakemake) -> dict[str, dict]:
+    """What each table of the run must be made by, by path."""
+    from vacuagym.plan import tables_of
+
+    return tables_of(snakemake.config)
+
+
+def by_dataset(paths) -> dict[str, list[Path]]:
+    """Dataset -> its shards, in the order given."""
+    shards: dict[str, list[Path]] = {}
+    for path in map(Path, paths):
+        shards.setdefault(path.parent.name, []).append(path)
+    return shards
 
 
 def say_rows(snakemake, table: str) -> None:
     """Log which rows of the run order the job is for, how many the limit left, and how many other shards hold already."""
     from vacuagym.geometry import COUNTS
+    from vacuagym.plan import ranges_of
     from vacuagym.run_order import limited
-    from vacuagym.tables.shards import read_metadata
 
     dataset = snakemake.wildcards.dataset
     limit, count = snakemake.config["n_limit"], COUNTS[dataset]
-    done = sum(read_metadata(path)[0] for path in Path("results", table, dataset).glob("part-*.parquet"))
-    start, stop = snakemake.params.rows
+    shards = ranges_of(snakemake.config, dataset)
+    done = {path.stem.removeprefix("part-") for path in Path("results", table, dataset).glob("part-*.parquet")}
+    rows_done = sum(stop - start for part, (start, stop) in shards.items() if part in done)
+    start, stop = snakemake.params.made_by["rows"]
     print(
         f"rows {start:,} to {stop:,} of the run order of {dataset}; "
-        f"n_limit {limit} leaves {limited(count, limit):,} of {count:,}; {done:,} rows of {table} already done"
+        f"n_limit {limit} leaves {limited(count, limit):,} of {count:,}; {rows_done:,} rows of {table} already done"
     )

@@ -2,18 +2,11 @@
 
 from pathlib import Path
 
-from _job import job, say_rows
+from _job import job, recipes, say_rows
 
 with job(snakemake):
     from vacuagym import steps
 
     say_rows(snakemake, "features")
-    start, stop = snakemake.params.rows
-    steps.build_features(
-        snakemake.wildcards.dataset,
-        Path(snakemake.input[0]),
-        Path(snakemake.output[0]),
-        start,
-        stop,
-        snakemake.params.code,
-    )
+    geometries, features = snakemake.input[0], snakemake.output[0]
+    steps.build_features(Path(geometries), recipes(snakemake)[geometries], Path(features), snakemake.params.made_by)

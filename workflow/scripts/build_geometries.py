@@ -7,9 +7,4 @@ from _job import job
 with job(snakemake):
     from vacuagym import steps
 
-    steps.build_geometries(
-        snakemake.wildcards.dataset,
-        snakemake.params.source,
-        Path(snakemake.output[0]),
-        snakemake.params.code,
-    )
+    steps.build_geometries(Path(snakemake.output[0]), snakemake.params.made_by)

@@ -1,11 +1,11 @@
-"""Hash every file of the run into its manifest."""
+"""Check the tables of the run against each other and hash every file into its manifest."""
 
 from pathlib import Path
 
-from _job import job
+from _job import job, recipes
 
 with job(snakemake):
     from vacuagym import steps
 
-    shards = [Path(path) for path in snakemake.input]
-    steps.build_manifest(Path("results"), shards, snakemake.config, Path(snakemake.output[0]))
+    files = snakemake.input.files
+    steps.build_manifest(Path(), recipes(snakemake), [files], snakemake.config, Path(snakemake.output[0]))

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from _job import job
+from _job import job, recipes
 
 with job(snakemake):
     from vacuagym import steps
 
-    features = [(Path(path).parent.name, Path(path)) for path in snakemake.input]
-    steps.build_split(snakemake.wildcards.split, features, Path(snakemake.output[0]), snakemake.params.code)
+    tables = recipes(snakemake)
+    features = {Path(path): tables[path] for path in snakemake.input}
+    steps.build_split(features, Path(snakemake.output[0]), snakemake.params.made_by)

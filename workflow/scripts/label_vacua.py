@@ -2,18 +2,16 @@
 
 from pathlib import Path
 
-from _job import job, say_rows
+from _job import job, recipes, say_rows
 
 with job(snakemake):
     from vacuagym import steps
 
     say_rows(snakemake, "labels")
     steps.label_vacua(
-        snakemake.wildcards.dataset,
         Path(snakemake.input[0]),
+        recipes(snakemake)[snakemake.input[0]],
         Path(snakemake.output.labels),
         Path(snakemake.output.stability),
-        snakemake.params.model,
-        snakemake.params.seed,
-        snakemake.params.code,
+        snakemake.params.made_by,
     )

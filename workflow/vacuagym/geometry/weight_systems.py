@@ -123,11 +123,14 @@ def interior_point_systems(n: int) -> np.ndarray:
     return weights[_has_interior_point(weights[:, None], weights.sum(axis=1)[:, None])]
 
 
+_BATCH = 2_500  # candidates in work at a time
+
+
 def _has_interior_point(weights: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     """Which of the (combined) systems, weights (rows, blocks, k) and degrees (rows, blocks), have the IP property."""
     kept = np.empty(len(weights), bool)
-    for start in range(0, len(weights), 10_000):
-        rows = slice(start, start + 10_000)
+    for start in range(0, len(weights), _BATCH):
+        rows = slice(start, start + _BATCH)
         found = interior_point(weights[rows].astype(np.int64), degrees[rows].astype(np.int64))
         if (found < 0).any():
             raise RuntimeError("the polytope of a candidate has more points or facets than there is room for")
@@ -307,7 +310,7 @@ def _combined(kind: str) -> np.ndarray:
     """The combined systems of a kind, (rows, blocks, 1 + coordinates) int64 of (d, w_1, …), in the published order."""
     parts, shared, candidates = _candidate_parts(kind)
     kept = []
-    for chosen in np.array_split(candidates, 1 + len(candidates) // 10_000):
+    for chosen in np.array_split(candidates, 1 + len(candidates) // _BATCH):
         systems = _side_by_side([part[rows] for part, rows in zip(parts, chosen.T, strict=True)], shared)
         kept.append(systems[_has_interior_point(systems[:, :, 1:], systems[:, :, 0])])
     return np.concatenate(kept)
@@ -320,12 +323,12 @@ def _candidate_parts(kind: str) -> tuple[list[np.ndarray], int, np.ndarray]:
     -------
     parts : for each block, the weights to choose from, (n, 3 or 4) int64, shared ones in front.
     shared : number of shared coordinates.
-    candidates : (candidates, blocks) int64, rows of the parts to combine, in the published order.
+    candidates : (candidates, blocks) int, rows of the parts to combine, in the published order.
     """
     three = interior_point_systems(3)
     if kind == "w44":
         pairs = _choices(interior_point_systems(4), 2)
-        a, b = np.triu_indices(len(pairs))
+        a, b = (index.astype(np.int16) for index in np.triu_indices(len(pairs)))  # there are hundreds of thousands
         crosswise = np.stack([a, b + len(pairs)], axis=1)  # b's shared pair reversed, if that makes a difference
         unequal = pairs[:, 0] != pairs[:, 1]
         differs = np.stack([np.full(len(a), True), unequal[a] & unequal[b]], axis=1)

@@ -1,0 +1,93 @@
+"""In: features, labels, splits. Out: scores of the baselines, and learning curves of active learning."""
+
+
+rule score_baselines:
+    input:
+        split="results/splits/{split}.parquet",
+        features=paths_of(TABLES, "features"),
+        labels=paths_of(TABLES, "labels"),
+    output:
+        "results/baselines/{split}/{dataset}.parquet",
+    log:
+        "logs/score_baselines/{split}-{dataset}.log",
+    conda:
+        "../../envs/vacuagym.yaml"
+    threads: threads_of("score_baselines")
+    resources:
+        mem_mb=mem_mb_of("score_baselines"),
+    params:
+        settings=config["baselines"],
+        model=config["model"],
+        code=source_hash("baselines", "evaluation", "tables"),
+    message:
+        "baselines on {wildcards.dataset}, split {wildcards.split}"
+    script:
+        "../scripts/score_baselines.py"
+
+
+rule collect_baselines:
+    input:
+        baseline_shards(),
+    output:
+        report(
+            "results/baselines.csv",
+            caption="../report/baselines_table.rst",
+            category="Scores",
+            labels={"figure": "table of the baselines"},
+        ),
+    log:
+        "logs/collect_baselines/all.log",
+    conda:
+        "../../envs/vacuagym.yaml"
+    threads: threads_of("collect_baselines")
+    resources:
+        mem_mb=mem_mb_of("collect_baselines"),
+    message:
+        "scores of the baselines"
+    script:
+        "../scripts/collect_tables.py"
+
+
+rule scan_active_learning:
+    input:
+        split="results/splits/iid.parquet",
+        features=lambda wildcards: paths_of(TABLES, f"features/{wildcards.dataset}"),
+        labels=lambda wildcards: paths_of(TABLES, f"labels/{wildcards.dataset}"),
+    output:
+        "results/active_learning/{dataset}.parquet",
+    log:
+        "logs/scan_active_learning/{dataset}.log",
+    conda:
+        "../../envs/vacuagym.yaml"
+    threads: threads_of("scan_active_learning")
+    resources:
+        mem_mb=mem_mb_of("scan_active_learning"),
+    params:
+        settings=config["active_learning"],
+        model=config["model"],
+        seed=config["seed"],
+        code=source_hash(
+            "active_learning", "baselines", "evaluation", "engine", "models", "tables"
+        ),
+    message:
+        "active learning on {wildcards.dataset}"
+    script:
+        "../scripts/scan_active_learning.py"
+
+
+rule collect_active_learning:
+    input:
+        expand("results/active_learning/{dataset}.parquet", dataset=DATASETS),
+    output:
+        "results/active_learning.csv",
+    log:
+        "logs/collect_active_learning/all.log",
+    conda:
+        "../../envs/vacuagym.yaml"
+    threads: threads_of("collect_active_learning")
+    resources:
+        mem_mb=mem_mb_of("collect_active_learning"),
+    message:
+        "learning curves of active learning"
+    script:
+        "../scripts/collect_tables.py"
