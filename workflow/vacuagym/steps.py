@@ -101,7 +101,7 @@ def label_vacua(features: Path, inputs: dict, labels: Path, stability: Path, mad
         new_shard(labels, labeller.columns, made_by) as write_labels,
         new_shard(stability, engine.STABILITY_COLUMNS, made_by | {"table": f"stability/{dataset}"}) as write_stability,
     ):
-        for batch in read_rows(features, reads):
+        for batch in read_rows(features, reads, batch_rows=-(-BATCH_ROWS // model["draws"])):
             table = label_all(labeller, seed, dataset, batch, model["draws"], model["starts"])
             write_labels(table)
             write_stability(engine.geometry_stability(table, model["draws"]))

@@ -161,7 +161,8 @@ def count_dataset(dataset: str, features: Sequence[Path], labels: Sequence[Path]
             + [name for name in scalar if name not in feature_types]
         )
     )
-    tables: dict[str, dict | None] = {name: {} for name in dict.fromkeys([*ASSOCIATED, *scalar])}
+    counted = tuple(dict.fromkeys([*ASSOCIATED, *scalar]))
+    tables: dict[str, tuple | None] = {}
     classes = np.zeros(len(_NAMES), dtype=np.int64)
     fine_counts: dict[str, dict] = {name: {} for name in fine}
     histograms = {name: {sign: np.zeros(len(LOG_EDGES) + 1, np.int64) for sign in (-1, 1)} for name in numbers}
@@ -179,10 +180,9 @@ def count_dataset(dataset: str, features: Sequence[Path], labels: Sequence[Path]
         rows += len(code)
         classes += np.bincount(code, minlength=len(_NAMES))
         certified += int(np.count_nonzero(draw["certified"] & _HAS_POINT[code]))
-        for name, table in tables.items():
-            if table is not None:
-                column = np.repeat(geometry[name], draws) if name in geometry else draw[name]
-                tables[name] = _add_counts(table, column, code)
+        for name in counted:
+            column = np.repeat(geometry[name], draws) if name in geometry else draw[name]
+            tables[name] = _add_counts(tables.get(name, _no_counts(column)), column, code)
         for name, table in fine_counts.items():
             for value, number in zip(*np.unique(draw[name], return_counts=True), strict=True):
                 table[str(value)] = table.get(str(value), 0) + int(number)
@@ -193,7 +193,7 @@ def count_dataset(dataset: str, features: Sequence[Path], labels: Sequence[Path]
         if "grad_norm" in numbers and draw["certified"].any():
             largest_norm = max(largest_norm or 0.0, float(draw["grad_norm"][draw["certified"]].max()))
         advance(count)
-    binned = {name: _binned(tables[name]) for name in ASSOCIATED if tables[name]}
+    binned = {name: _binned(*tables[name]) for name in ASSOCIATED if tables[name]}
     return {
         "geometries": total,
         "rows": rows,
@@ -205,9 +205,9 @@ def count_dataset(dataset: str, features: Sequence[Path], labels: Sequence[Path]
         "repeated_geometries": repeated,
         "misplaced_rows": misplaced,
         "explained_by": {
-            name: explained_share(_matrix(table)[1])
-            for name, table in tables.items()
-            if name in scalar and table is not None and len(table) <= MAX_LABEL_VALUES
+            name: explained_share(tables[name][1])
+            for name in counted
+            if name in scalar and tables[name] and len(tables[name][0]) <= MAX_LABEL_VALUES
         },
         "association": {name: association(matrix) for name, (_, matrix) in binned.items()},
         "by_feature": {name: {"bins": bins, "rows": _by_class(matrix)} for name, (bins, matrix) in binned.items()},
@@ -264,31 +264,35 @@ def _mark(seen: np.ndarray, ids: np.ndarray) -> int:
     return len(ids) - len(unique) + int(before)
 
 
-def _add_counts(table: dict, column: np.ndarray, code: np.ndarray) -> dict | None:
-    """Add the rows of a batch to value -> rows by class; None once there are more than MAX_VALUES values. NaN is no value."""
+# Rows by class of every value of a column: values ascending, and counts (values, classes); None once there are too many.
+
+
+def _no_counts(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return column[:0], np.zeros((0, len(_NAMES)), np.int64)
+
+
+def _add_counts(table: tuple | None, column: np.ndarray, code: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Add the rows of a batch; None once there are more than MAX_VALUES values. NaN is no value."""
+    if table is None:
+        return None
     there = column == column
-    values, index = np.unique(column[there], return_inverse=True)
+    batch, index = np.unique(column[there], return_inverse=True)
+    values = np.union1d(table[0], batch)
     if len(values) > MAX_VALUES:
         return None
-    batch = np.bincount(index * len(_NAMES) + code[there], minlength=len(values) * len(_NAMES)).reshape(len(values), -1)
-    for value, row in zip(values.tolist(), batch, strict=True):
-        table[value] = table[value] + row if value in table else row
-    return table if len(table) <= MAX_VALUES else None
+    counts = np.zeros((len(values), len(_NAMES)), np.int64)
+    counts[np.searchsorted(values, table[0])] = table[1]
+    np.add.at(counts, (np.searchsorted(values, batch)[index], code[there]), 1)
+    return values, counts
 
 
-def _matrix(table: dict) -> tuple[list, np.ndarray]:
-    values = sorted(table)
-    return values, np.array([table[value] for value in values])
-
-
-def _binned(table: dict) -> tuple[list, np.ndarray]:
+def _binned(values: np.ndarray, matrix: np.ndarray) -> tuple[list, np.ndarray]:
     """At most MAX_BINS bins of about equal weight: runs of neighbouring values, with rows by class."""
-    values, matrix = _matrix(table)
     position = np.cumsum(matrix.sum(axis=1)) - matrix.sum(axis=1) / 2
     bins = np.minimum((position * MAX_BINS / matrix.sum()).astype(int), MAX_BINS - 1)
     _, first = np.unique(bins, return_index=True)
     last = np.append(first[1:], len(values)) - 1
-    bins = [[values[a], values[b]] for a, b in zip(first, last, strict=True)]
+    bins = np.stack([values[first], values[last]], axis=1).tolist()
     return bins, np.add.reduceat(matrix, first, axis=0)
 
 
@@ -332,7 +336,7 @@ def association(matrix: np.ndarray) -> dict:
         geometry, so under that hypothesis rows are independent, draws of one geometry included. Classes and bins with
         expected counts below MIN_EXPECTED are left out.
     """
-    from scipy.stats import chi2_contingency
+    from scipy.special import chdtrc
 
     information = _entropy(matrix.sum(axis=0)) + _entropy(matrix.sum(axis=1)) - _entropy(matrix.ravel())
     table = matrix[matrix.sum(axis=1) > 0]
@@ -340,18 +344,19 @@ def association(matrix: np.ndarray) -> dict:
         table = table[:, table.sum(axis=1).min() * table.sum(axis=0) / table.sum() >= MIN_EXPECTED]
     if min(table.shape) < 2:
         return {"cramers_v": 0.0, "mutual_information": information, "p_value": 1.0}
-    test = chi2_contingency(table, correction=False)
     n, (r, k) = table.sum(), table.shape
-    phi = max(0.0, test.statistic / n - (r - 1) * (k - 1) / (n - 1))
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / n
+    statistic, freedom = ((table - expected) ** 2 / expected).sum(), (r - 1) * (k - 1)
+    phi = max(0.0, statistic / n - freedom / (n - 1))
     smaller = min(r - (r - 1) ** 2 / (n - 1), k - (k - 1) ** 2 / (n - 1)) - 1
     return {
         "cramers_v": float(np.sqrt(phi / smaller)),
         "mutual_information": information,
-        "p_value": float(test.pvalue),
+        "p_value": float(chdtrc(freedom, statistic)),
     }
 
 
-def groups_across_parts(features: Mapping[str, Sequence[Path]], split: Path, pass_rows: int = 1_000_000) -> int:
+def groups_across_parts(features: Mapping[str, Sequence[Path]], split: Path, pass_rows: int = 250_000) -> int:
     """How many duplicate groups have geometries in more than one part of a split.
 
     Groups are looked at in as many passes as keep some ``pass_rows`` geometries at a time, each pass with the groups of one
@@ -362,15 +367,18 @@ def groups_across_parts(features: Mapping[str, Sequence[Path]], split: Path, pas
         total = sum(read_metadata(path)[0] for path in paths)
         passes = -(-total // pass_rows)
         for remainder in range(passes):
-            parts = next_rows(read_rows(split, ["part"], start, start + total))
-            pairs = []
+            next_parts = next_rows(read_rows(split, ["part"], start, start + total))
+            kept = []
             for path in paths:
                 for batch in read_rows(path, ["duplicate_group"]):
                     group = batch["duplicate_group"]
-                    part = np.searchsorted(_PARTS, parts(len(group))["part"])
+                    part = np.searchsorted(_PARTS, next_parts(len(group))["part"]).astype(np.int8)
                     mine = group % passes == remainder
-                    pairs.append(np.unique(np.stack([group[mine], part[mine]]), axis=1))
-            pairs = np.unique(np.concatenate(pairs, axis=1), axis=1)
-            crossing += int(np.count_nonzero(np.unique(pairs[0], return_counts=True)[1] > 1))
+                    kept.append((group[mine], part[mine]))
+            group, part = (np.concatenate(column) for column in zip(*kept, strict=True))
+            order = np.lexsort((part, group))
+            group, part = group[order], part[order]
+            crosses = (group[1:] == group[:-1]) & (part[1:] != part[:-1])
+            crossing += len(np.unique(group[1:][crosses]))
         start += total
     return crossing

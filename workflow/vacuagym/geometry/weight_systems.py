@@ -107,7 +107,7 @@ def _table(kinds: list[np.ndarray]) -> dict[str, np.ndarray | Ragged]:
 def _rows_of(arrays: list[np.ndarray]) -> Ragged:
     widths = np.concatenate([np.full(len(array), array.shape[1]) for array in arrays])
     offsets = np.concatenate([[0], np.cumsum(widths)]).astype(np.int32)
-    return Ragged(np.concatenate([array.ravel() for array in arrays]).astype(np.int32), offsets)
+    return Ragged(np.concatenate([array.ravel() for array in arrays], dtype=np.int32, casting="same_kind"), offsets)
 
 
 def interior_point_systems(n: int) -> np.ndarray:
@@ -307,7 +307,7 @@ def _precedes(vertex, other, order):
 
 
 def _combined(kind: str) -> np.ndarray:
-    """The combined systems of a kind, (rows, blocks, 1 + coordinates) int64 of (d, w_1, …), in the published order."""
+    """The combined systems of a kind, (rows, blocks, 1 + coordinates) int32 of (d, w_1, …), in the published order."""
     parts, shared, candidates = _candidate_parts(kind)
     kept = []
     for chosen in np.array_split(candidates, 1 + len(candidates) // _BATCH):
@@ -336,7 +336,8 @@ def _candidate_parts(kind: str) -> tuple[list[np.ndarray], int, np.ndarray]:
         return [pairs, np.concatenate([pairs, pairs[:, [1, 0, 2, 3]]])], 2, candidates
     if kind == "w34":
         fours, threes = _choices(interior_point_systems(4), 1), _choices(three, 1)
-        return [fours, threes], 1, np.array([(a, b) for b in range(len(threes)) for a in range(len(fours))])
+        b, a = np.indices((len(threes), len(fours))).reshape(2, -1)
+        return [fours, threes], 1, np.stack([a, b], axis=1)
     if kind == "w333":
         one = np.array([w for system in three for w in _each_shared(system)])
         return [one] * 3, 1, np.array(list(combinations_with_replacement(range(len(one)), 3)))
@@ -369,10 +370,10 @@ def _side_by_side(parts: list[np.ndarray], shared: int) -> np.ndarray:
 
     Returns
     -------
-    (rows, blocks, 1 + coordinates) int64 of (d, w_1, …): shared coordinates, then each block's own, zeros elsewhere.
+    (rows, blocks, 1 + coordinates) int32 of (d, w_1, …): shared coordinates, then each block's own, zeros elsewhere.
     """
     width = shared + sum(part.shape[1] - shared for part in parts)
-    systems = np.zeros((len(parts[0]), len(parts), 1 + width), np.int64)
+    systems = np.zeros((len(parts[0]), len(parts), 1 + width), np.int32)
     start = 1 + shared
     for block, part in enumerate(parts):
         stop = start + part.shape[1] - shared

@@ -211,7 +211,7 @@ def new_shard(path: Path, columns: Sequence[Column], made_by: dict) -> Iterator[
 
     with _new_file(path) as file:
         with _disk_errors(path):
-            writer = pq.ParquetWriter(file, schema, compression="zstd")
+            writer = pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=_repetitive(schema))
         try:
             yield write
             with _disk_errors(path):
@@ -223,6 +223,16 @@ def new_shard(path: Path, columns: Sequence[Column], made_by: dict) -> Iterator[
             place, _, digits = _seal_of(file)
             file.seek(place)
             file.write(digits)
+
+
+def _repetitive(schema: pa.Schema) -> list[str]:
+    """Parquet's paths of the columns worth a dictionary: all but real numbers, whose dictionaries repeat the column."""
+    paths = []
+    for field in schema:
+        nested = pa.types.is_list(field.type)
+        if not pa.types.is_floating(field.type.value_type if nested else field.type):
+            paths.append(f"{field.name}.list.element" if nested else field.name)
+    return paths
 
 
 def write_text(path: Path, text: str) -> None:
