@@ -144,7 +144,7 @@ def repeat(folder, tables, real, out, rows):
     import numpy as np
 
     from vacuagym.geometry import family
-    from vacuagym.steps import GROUP_ROWS, KEY_COLUMNS
+    from vacuagym.steps import LARGE_BATCH_ROWS, KEY_COLUMNS
     from vacuagym.tables.shards import new_shard, read_metadata, read_rows
 
     count, _, _ = read_metadata(real)
@@ -152,7 +152,7 @@ def repeat(folder, tables, real, out, rows):
     names, written = [column.name for column in columns], 0
     with new_shard(folder / out, columns, tables[out]) as write:
         while written < rows:
-            for batch in read_rows(real, names, 0, min(count, rows - written), GROUP_ROWS):
+            for batch in read_rows(real, names, 0, min(count, rows - written), LARGE_BATCH_ROWS):
                 ids = np.arange(written, written + len(batch["geometry_id"]))
                 write(batch | {"geometry_id": ids})
                 written += len(ids)

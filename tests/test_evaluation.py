@@ -127,7 +127,7 @@ def run(tmp_path_factory):
     entries = [
         {"path": path.relative_to(results).as_posix(), "schema": read_metadata(path)[2]["table"]} for path in shards
     ]
-    (results / "manifest.json").write_text(manifest.as_text({"shards": entries}))
+    (results / "manifest.json").write_text("".join(manifest.as_text({"shards": entries})))
     return results
 
 

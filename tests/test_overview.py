@@ -40,7 +40,7 @@ def test_status_of_a_run_without_and_with_a_manifest(run):
         {"path": path.relative_to(results).as_posix(), "schema": "splits", "rows": 617, "bytes": 1} for path in shards
     ]
     described = {"version": "0", **config, "config": config, "schemas": {}, "shards": entries, "files": []}
-    (results / "manifest.json").write_text(manifest.as_text(described))
+    (results / "manifest.json").write_text("".join(manifest.as_text(described)))
     whole = "\n".join(status(results, memory))
     assert "seed 7, n_limit null" in whole and "supergravity, 3 draws" in whole and "data_dictionary.csv" in whole
 

@@ -291,7 +291,7 @@ def test_a_full_or_read_only_disk_is_named_and_keeps_the_old_shard(small_disk):
     with pytest.raises(InputError, match="part.parquet: cannot be written .No space left on device."):
         write(path, 2000)
     with pytest.raises(InputError, match="text.csv: cannot be written .No space left on device."):
-        write_text(small_disk / "text.csv", "x" * 100_000)
+        write_text(small_disk / "text.csv", ["x" * 100_000])
     assert path.read_bytes() == old and {file.name for file in small_disk.iterdir()} == {"part.parquet", "filler"}
     filler.unlink()
     write(path, 400)

@@ -1,4 +1,4 @@
-"""In: every table of the run. Out: what each column means, the manifest, and the release."""
+"""In: every table of the run. Out: what each column means, the manifest, its check, and the release."""
 
 
 rule build_data_dictionary:
@@ -45,6 +45,22 @@ rule build_manifest:
         "manifest"
     script:
         "../scripts/build_manifest.py"
+
+
+rule verify:
+    input:
+        "results/manifest.json",
+    log:
+        "logs/verify/all.log",
+    conda:
+        "../../envs/vacuagym.yaml"
+    threads: threads_of("verify")
+    resources:
+        mem_mb=mem_mb_of("verify"),
+    message:
+        "every file hashed again"
+    script:
+        "../scripts/verify.py"
 
 
 rule build_release:

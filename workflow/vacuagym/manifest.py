@@ -10,7 +10,7 @@ import numpy as np
 from vacuagym import __version__
 from vacuagym.errors import InputError
 from vacuagym.plan import paths_of
-from vacuagym.provenance import file_sha256, fingerprint
+from vacuagym.provenance import file_sha256
 from vacuagym.tables.shards import AGAIN, read_metadata, read_rows, read_schema, temporary_files
 
 MANIFEST = "manifest.json"
@@ -112,13 +112,21 @@ def remove_orphans(folder: Path, tables: Mapping[str, dict]) -> Iterator[Path]:
         yield path
 
 
-def as_text(described: dict) -> str:
-    """The manifest as JSON, with a hash of itself."""
-    return _json(described | {"sha256": fingerprint(described)})
+def as_text(described: dict) -> Iterator[str]:
+    """The manifest as JSON, with the hash of what it is without that hash, piece by piece."""
+    return _json(described | {"sha256": _hash(described)})
 
 
-def _json(value: dict) -> str:
-    return json.dumps(value, indent=1, sort_keys=True) + "\n"
+def _hash(described: dict) -> str:
+    digest = hashlib.sha256()
+    for piece in _json(described):
+        digest.update(piece.encode())
+    return digest.hexdigest()
+
+
+def _json(value: dict) -> Iterator[str]:
+    yield from json.JSONEncoder(indent=1, sort_keys=True).iterencode(value)
+    yield "\n"
 
 
 def load(results: Path) -> dict:
@@ -127,7 +135,7 @@ def load(results: Path) -> dict:
     try:
         text = path.read_text()
         found = json.loads(text)
-        if text != _json(found) or found.pop("sha256") != fingerprint(found):
+        if text != "".join(_json(found)) or found.pop("sha256") != _hash(found):
             raise ValueError("its bytes do not have the sha256 it was written with")
     except FileNotFoundError:
         raise InputError(path, "does not exist; run the workflow first") from None

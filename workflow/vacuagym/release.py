@@ -113,10 +113,10 @@ def build_release(
         start += rows
     run = json.loads(manifest_file.read_text())
     checks = json.loads(validation.read_text())
-    write_text(out / DICTIONARY, _dictionary_text(columns))
+    write_text(out / DICTIONARY, [_dictionary_text(columns)])
     configs = _configs(list(splits), columns, shards)
     for name, text in cards.texts(run, checks, columns, configs, shards, list(splits)).items():
-        write_text(out / name, text)
+        write_text(out / name, [text])
     shutil.copyfile(validation, out / "validation.json")
     print(f"{len(shards)} files, {sum(shard.rows for shard in shards):,} rows, {len(configs)} configurations")
 

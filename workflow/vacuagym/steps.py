@@ -14,8 +14,8 @@ from vacuagym.run_order import run_order
 from vacuagym.tables.columns import Column, content_sha256, n_rows, take
 from vacuagym.tables.shards import BATCH_ROWS, new_shard, read_metadata, read_rows, write_text
 
-# rows a row group of the tables that are one file: where each group lies is held in memory, some kB
-GROUP_ROWS = 10 * BATCH_ROWS
+# rows at a time of the tables that are one file, and rows a row group of the one that grows with the run
+LARGE_BATCH_ROWS, GROUP_ROWS = 5 * BATCH_ROWS, 50 * BATCH_ROWS
 
 KEY_COLUMNS = (
     Column("dataset", "string", "1", "Family of the geometry: ks, cicy3 or fth6d."),
@@ -53,8 +53,8 @@ def build_geometries(out: Path, made_by: dict) -> None:
     order = run_order(count, dataset)
     advance = progress(count)
     with new_shard(out, [KEY_COLUMNS[1], *columns, *provenance], made_by) as write:
-        for start in range(0, count, GROUP_ROWS):
-            ids = order[start : start + GROUP_ROWS]
+        for start in range(0, count, LARGE_BATCH_ROWS):
+            ids = order[start : start + LARGE_BATCH_ROWS]
             write({"geometry_id": ids, **take(table, ids)})
             advance(len(ids))
 
@@ -114,14 +114,14 @@ def build_split(features: Mapping[Path, dict], out: Path, made_by: dict) -> None
     """Assign every geometry of the feature shards, given with what each must be made by, to a part, see `splits.parts`."""
     split, thresholds = made_by["split"], made_by["thresholds"]
     counts = dict.fromkeys(splits.PARTS.tolist(), 0)
-    with new_shard(out, splits.COLUMNS, made_by) as write:
+    with new_shard(out, splits.COLUMNS, made_by, GROUP_ROWS) as write:
         for shard, (path, inputs) in enumerate(features.items()):
             dataset = inputs["dataset"]
             rows, names, _ = read_metadata(path, inputs)
             if shard == 0:  # one line, however many shards
                 _say_what_is_read(path, splits.reads(split, dataset), names)
             written = 0
-            for batch in read_rows(path, splits.reads(split, dataset), batch_rows=GROUP_ROWS):
+            for batch in read_rows(path, splits.reads(split, dataset), batch_rows=LARGE_BATCH_ROWS):
                 part = splits.parts(split, dataset, batch, thresholds)
                 write({"dataset": np.full(len(part), dataset), "geometry_id": batch["geometry_id"], "part": part})
                 written += len(part)
@@ -293,7 +293,7 @@ def _write_csv(out: Path, names: Iterable[str], rows: Iterable[Iterable]) -> Non
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(names)
     writer.writerows(rows)
-    write_text(out, text.getvalue())
+    write_text(out, [text.getvalue()])
 
 
 def _say_what_is_read(path: Path, reads: Sequence[str], names: Sequence[str]) -> None:

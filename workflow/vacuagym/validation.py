@@ -16,7 +16,7 @@ from vacuagym.splits import PARTS
 from vacuagym.tables.columns import next_rows
 from vacuagym.tables.shards import BATCH_ROWS, read_metadata, read_rows, read_schema, write_text
 
-MAX_VALUES = 4096  # counts by value are given up for a column with more
+MAX_VALUES = 4096  # counts by value are given up for a column with more, of those that are compared with the label
 MAX_LABEL_VALUES = 64  # a column with more different values is no copy of a label
 ASSOCIATED = ("h11", "h21", "euler_characteristic", "n_moduli")  # geometry against label
 MAX_BINS = 12  # bins of a feature when it is compared with the label
@@ -66,7 +66,7 @@ def validate_labels(
     failed = [describe(check) for check in checks if check["passed"] is False]
     if failed:
         raise InputError("validation", f"{len(failed)} checks failed: {'; '.join(failed)}")
-    write_text(out, json.dumps(result, indent=1) + "\n")
+    write_text(out, [json.dumps(result, indent=1), "\n"])
 
 
 def _check(name, where, value, relation, threshold, judged=True) -> dict:
@@ -182,7 +182,8 @@ def count_dataset(dataset: str, features: Sequence[Path], labels: Sequence[Path]
         certified += int(np.count_nonzero(draw["certified"] & _HAS_POINT[code]))
         for name in counted:
             column = np.repeat(geometry[name], draws) if name in geometry else draw[name]
-            tables[name] = _add_counts(tables.get(name, _no_counts(column)), column, code)
+            most = MAX_VALUES if name in ASSOCIATED else MAX_LABEL_VALUES
+            tables[name] = _add_counts(tables.get(name, _no_counts(column)), column, code, most)
         for name, table in fine_counts.items():
             for value, number in zip(*np.unique(draw[name], return_counts=True), strict=True):
                 table[str(value)] = table.get(str(value), 0) + int(number)
@@ -271,14 +272,14 @@ def _no_counts(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return column[:0], np.zeros((0, len(_NAMES)), np.int64)
 
 
-def _add_counts(table: tuple | None, column: np.ndarray, code: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
-    """Add the rows of a batch; None once there are more than MAX_VALUES values. NaN is no value."""
+def _add_counts(table: tuple | None, column: np.ndarray, code: np.ndarray, most: int) -> tuple | None:
+    """Add the rows of a batch; None once there are more than ``most`` values. NaN is no value."""
     if table is None:
         return None
     there = column == column
     batch, index = np.unique(column[there], return_inverse=True)
     values = np.union1d(table[0], batch)
-    if len(values) > MAX_VALUES:
+    if len(values) > most:
         return None
     counts = np.zeros((len(values), len(_NAMES)), np.int64)
     counts[np.searchsorted(values, table[0])] = table[1]
@@ -365,20 +366,17 @@ def groups_across_parts(features: Mapping[str, Sequence[Path]], split: Path, pas
     crossing = start = 0
     for paths in features.values():
         total = sum(read_metadata(path)[0] for path in paths)
-        passes = -(-total // pass_rows)
+        passes = max(4, -(-total // pass_rows))  # a quarter of a group's 63 bits leaves room for its part
         for remainder in range(passes):
             next_parts = next_rows(read_rows(split, ["part"], start, start + total))
             kept = []
             for path in paths:
                 for batch in read_rows(path, ["duplicate_group"]):
                     group = batch["duplicate_group"]
-                    part = np.searchsorted(_PARTS, next_parts(len(group))["part"]).astype(np.int8)
+                    part = np.searchsorted(_PARTS, next_parts(len(group))["part"])
                     mine = group % passes == remainder
-                    kept.append((group[mine], part[mine]))
-            group, part = (np.concatenate(column) for column in zip(*kept, strict=True))
-            order = np.lexsort((part, group))
-            group, part = group[order], part[order]
-            crosses = (group[1:] == group[:-1]) & (part[1:] != part[:-1])
-            crossing += len(np.unique(group[1:][crosses]))
+                    kept.append(group[mine] // passes * 4 + part[mine])
+            group = np.unique(np.concatenate(kept)) // 4
+            crossing += np.count_nonzero(np.unique(group, return_counts=True)[1] > 1)
         start += total
     return crossing

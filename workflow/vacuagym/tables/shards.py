@@ -5,7 +5,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -96,12 +96,12 @@ def _seal_of(file: BinaryIO) -> tuple[int, bytes, bytes] | None:
     place += size - footer + len(_SEAL_MARK)
     file.seek(0)
     digest, left = hashlib.sha256(), place
-    while left and (block := file.read(min(left, 1 << 20))):
+    while left and (block := file.read(min(left, 1 << 16))):
         digest.update(block)
         left -= len(block)
     found = file.read(len(_UNSEALED))
     digest.update(_UNSEALED)
-    while block := file.read(1 << 20):
+    while block := file.read(1 << 16):
         digest.update(block)
     return place, found, digest.hexdigest().encode()
 
@@ -189,16 +189,20 @@ def read_rows(
 
 
 @contextmanager
-def new_shard(path: Path, columns: Sequence[Column], made_by: dict) -> Iterator[Callable[[Columns], None]]:
+def new_shard(
+    path: Path, columns: Sequence[Column], made_by: dict, group_rows: int = 1
+) -> Iterator[Callable[[Columns], None]]:
     """Write a table batch by batch; it appears under its name complete and durable, or not at all.
 
-    Yields a function that takes one batch (a mapping with exactly the names of ``columns``) and writes it as a row group.
+    Yields a function that takes one batch (a mapping with exactly the names of ``columns``). Batches are written as they
+    come, or as soon as there are ``group_rows``: each time a row group, of which memory holds some kB until the end.
 
     Raises
     ------
     InputError : the file cannot be written: no space, no permission.
     """
     schema = arrow_schema(columns, made_by)
+    held: list[pa.RecordBatch] = []
 
     def write(batch: Columns) -> None:
         if set(batch) != set(schema.names):
@@ -206,14 +210,22 @@ def new_shard(path: Path, columns: Sequence[Column], made_by: dict) -> Iterator[
                 f"columns {sorted(set(batch) ^ set(schema.names))} are not in both the batch and the schema"
             )
         arrays = [_to_arrow(batch[field.name], field.type) for field in schema]
+        held.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+        if sum(map(len, held)) >= group_rows:
+            write_group()
+
+    def write_group() -> None:
         with _disk_errors(path):
-            writer.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
+            writer.write_table(pa.Table.from_batches(held, schema))
+        held.clear()
 
     with _new_file(path) as file:
         with _disk_errors(path):
             writer = pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=_repetitive(schema))
         try:
             yield write
+            if held:
+                write_group()
             with _disk_errors(path):
                 writer.add_key_value_metadata({_SEAL_KEY: _UNSEALED.decode()})
                 writer.close()
@@ -226,19 +238,20 @@ def new_shard(path: Path, columns: Sequence[Column], made_by: dict) -> Iterator[
 
 
 def _repetitive(schema: pa.Schema) -> list[str]:
-    """Parquet's paths of the columns worth a dictionary: all but real numbers, whose dictionaries repeat the column."""
+    """Parquet's paths of the columns worth a dictionary: not those of real numbers or of ids, which seldom repeat."""
     paths = []
     for field in schema:
         nested = pa.types.is_list(field.type)
-        if not pa.types.is_floating(field.type.value_type if nested else field.type):
+        type_ = field.type.value_type if nested else field.type
+        if not (pa.types.is_floating(type_) or pa.types.is_int64(type_)):
             paths.append(f"{field.name}.list.element" if nested else field.name)
     return paths
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a small text file atomically and durably."""
+def write_text(path: Path, pieces: Iterable[str]) -> None:
+    """Write a text file atomically and durably."""
     with _new_file(path) as file, _disk_errors(path):
-        file.write(text.encode())
+        file.writelines(piece.encode() for piece in pieces)
 
 
 @contextmanager
