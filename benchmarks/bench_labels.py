@@ -196,7 +196,7 @@ def reference(n, c, starts, method) -> np.ndarray:
     method, order, options = METHODS[method]
     first, second = gradient if order > 0 else None, hessian if order > 1 else None
 
-    def stop_far_away(x):
+    def stop_far_away(x, *_):
         if np.abs(x).max() > 1e3:
             raise StopIteration
 

@@ -144,7 +144,7 @@ def repeat(folder, tables, real, out, rows):
     import numpy as np
 
     from vacuagym.geometry import family
-    from vacuagym.steps import LARGE_BATCH_ROWS, KEY_COLUMNS
+    from vacuagym.steps import KEY_COLUMNS, LARGE_BATCH_ROWS
     from vacuagym.tables.shards import new_shard, read_metadata, read_rows
 
     count, _, _ = read_metadata(real)
