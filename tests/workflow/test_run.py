@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 DATASETS = ("ks", "cicy3", "fth6d")
 # rules that neither the default target nor the release needs
 ON_REQUEST = {"score_baselines", "collect_baselines", "scan_active_learning", "collect_active_learning", "draw_scores"}
+ON_REQUEST |= {"verify"}
 
 
 def snakemake(folder, *arguments, snakefile="Snakefile"):

@@ -55,6 +55,7 @@ rule verify:
     conda:
         "../../envs/vacuagym.yaml"
     threads: threads_of("verify")
+    retries: 0
     resources:
         mem_mb=mem_mb_of("verify"),
     message:
