@@ -52,10 +52,10 @@ rule verify:
         "results/manifest.json",
     log:
         "logs/verify/all.log",
+    retries: 0
     conda:
         "../../envs/vacuagym.yaml"
     threads: threads_of("verify")
-    retries: 0
     resources:
         mem_mb=mem_mb_of("verify"),
     message:
