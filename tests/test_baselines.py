@@ -12,14 +12,16 @@ from vacuagym import active_learning, baselines, evaluation, geometry, models, s
 from vacuagym.baselines import SEES, cycle_areas, cycle_pairs, inputs_of, read_inputs, score_baselines
 from vacuagym.errors import InputError
 from vacuagym.geometry import toric_bases
-from vacuagym.plan import paths_of, tables_of
+from vacuagym.plan import paths_of, scores_of, tables_of
 from vacuagym.tables.columns import ragged, take
-from vacuagym.tables.shards import new_shard, read_rows
+from vacuagym.tables.shards import new_shard, read_metadata, read_rows
 
 MODEL = {"name": "supergravity", "draws": 2, "starts": 1}
 SEED = 5
 CONFIG = {"datasets": {"cicy3": {"source": "generate"}}, "n_limit": 240, "shard_rows": 130}
+SETTINGS = {"pool_rows": 250, "test_rows": 100, "first_rows": 40, "batch_rows": 30, "rounds": 3, "seeds": 2}
 CONFIG |= {"model": MODEL, "seed": SEED, "splits": {}}
+CONFIG |= {"baselines": {"train_rows": 300, "seeds": 2}, "active_learning": SETTINGS}
 BASES = (  # self-intersections of the curves of toric bases: P2, F_3, blow-ups of F_1 and of F_0
     (1, 1, 1),
     (0, 3, 0, -3),
@@ -236,20 +238,37 @@ def test_too_few_rows_are_an_error(shards, two_models, tmp_path):
             score_baselines("iid", "cicy3", paths, out, labeller(), 50, 1)
 
 
-def test_tables_are_written_and_collected(shards, scores, two_models, tmp_path):
+@pytest.fixture
+def scored(shards):
+    """Paths of the tables that scores are made from, with what made them, and a table of scores with what makes it."""
     paths, split = shards
-    features, labels = zip(*paths["cicy3"], strict=True)
-    settings = {"train_rows": 300, "seeds": 2}
-    out = tmp_path / "cicy3.parquet"
-    steps.score_baselines("iid", "cicy3", features, labels, split, out, MODEL, settings, "")
-    steps.collect_tables([out, out], tmp_path / "baselines.csv")
+    tables = tables_of(CONFIG)
+    path = "results/baselines/iid/cicy3.parquet"
+    made_by = scores_of(CONFIG, tables)[path]
+    read = [split, *(path for pair in paths["cicy3"] for path in pair)]
+    folder = split.parents[2]
+    return {table: tables[table.relative_to(folder).as_posix()] for table in read}, folder / path, made_by
+
+
+def test_tables_are_written_and_collected(scored, scores, two_models, tmp_path):
+    inputs, out, made_by = scored
+    steps.score_baselines(inputs, out, made_by)
+    assert read_metadata(out)[2] == made_by
+    steps.collect_tables({out: made_by}, tmp_path / "baselines.csv")
     table = pl.read_csv(tmp_path / "baselines.csv")
-    assert table.to_dicts() == 2 * [row for row in scores if row["model"] in ("majority", "gradient_boosting")]
+    assert table.to_dicts() == [row for row in scores if row["model"] in ("majority", "gradient_boosting")]
+
+
+def test_tables_of_another_run_are_not_scored(scored, tmp_path):
+    inputs, out, made_by = scored
+    for path, recipe in inputs.items():
+        other = recipe | {"code": "another"}
+        with pytest.raises(InputError, match=f"{path.name}.* does not belong to this run"):
+            steps.score_baselines(inputs | {path: other}, tmp_path / "out.parquet", made_by)
+    assert not list(tmp_path.iterdir())
 
 
 # --- active learning --------------------------------------------------------------------------------------------------
-
-SETTINGS = {"pool_rows": 250, "test_rows": 100, "first_rows": 40, "batch_rows": 30, "rounds": 3, "seeds": 2}
 
 
 def test_labels_made_on_demand_are_those_of_the_run(shards):

@@ -216,6 +216,7 @@ def test_coupling_columns_hold_every_coupling():
         ({"softening": float("nan")}, "expected a number"),
         ({"max_fields": True}, "expected a whole number"),
         ({"max_fields": 33}, r"\[2, 32\]"),
+        ({"regime_weights": [0.0, 0.0, 0.0, 0.0]}, "none is above 0"),
     ],
 )
 def test_bad_parameters_are_named(parameters, text):

@@ -167,6 +167,27 @@ def test_damage_is_found_removed_and_made_good(small, tmp_path):
         assert (folder / path.relative_to(small)).read_bytes() == path.read_bytes(), path
 
 
+def test_the_rule_verify_finds_what_no_date_shows(small, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(small, folder)
+    names = ["features/ks/part-00000.parquet", "labels/fth6d/part-00001.parquet"]
+    for path in (folder / "results" / name for name in names):
+        data, dates = bytearray(path.read_bytes()), path.stat()
+        data[len(data) // 2] ^= 4
+        path.write_bytes(data)
+        os.utime(path, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+    assert snakemake(folder).returncode == 0  # nothing to do
+    bad = snakemake(folder, "verify")
+    assert bad.returncode != 0, bad.stdout + bad.stderr
+    log = (folder / "logs" / "verify" / "all.log").read_text()
+    assert all(f"results/{name}" in log and not (folder / "results" / name).exists() for name in names), log
+    assert "error: results: had 2 damaged files" in log
+    good = snakemake(folder, "all", "verify")
+    assert good.returncode == 0, good.stdout + good.stderr
+    assert "tables are as the manifest says" in (folder / "logs" / "verify" / "all.log").read_text()
+    assert all((folder / "results" / name).read_bytes() == (small / "results" / name).read_bytes() for name in names)
+
+
 def test_a_grown_run_keeps_full_shards_and_begins_with_the_same_rows(small, tmp_path):
     folder = tmp_path / "grown"
     shutil.copytree(small, folder)

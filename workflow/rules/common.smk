@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(RULES).resolve().parent))
 from vacuagym.config import checked
 from vacuagym.errors import InputError
 from vacuagym.geometry import COUNTS
-from vacuagym.plan import datasets_of, paths_of, tables_of
+from vacuagym.plan import datasets_of, paths_of, scores_of, tables_of
 from vacuagym.process import date_back, hold_run_lock, run_holding
 from vacuagym.provenance import source_hash
 from vacuagym.splits import SPLITS
@@ -23,6 +23,7 @@ except InputError as error:
 
 DATASETS = datasets_of(config)
 TABLES = tables_of(config)
+SCORES = scores_of(config, TABLES)
 
 # Held by the run until its process ends, and dropped by the system even if that is killed. So whatever Snakemake's own
 # lock says, there is no other run if this one can be had. A dry run may look on.
@@ -66,18 +67,8 @@ def made_by(path):
 
     A function of the wildcards alone: Snakemake does not notice changes of a parameter that is a function of the output.
     """
-    return lambda wildcards: TABLES[path.format(**wildcards)]
-
-
-def baseline_shards():
-    """Paths of the scores of every split and the datasets that have a test part in it."""
-    splits = [Path(path).stem for path in paths_of(TABLES, "splits")]
-    return [
-        f"results/baselines/{split}/{dataset}.parquet"
-        for split in splits
-        for dataset in DATASETS
-        if split.removeprefix("ood_dataset_") in (split, dataset)
-    ]
+    tables = TABLES | SCORES
+    return lambda wildcards: tables[path.format(**wildcards)]
 
 
 def published_list(wildcards):

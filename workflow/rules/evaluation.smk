@@ -16,9 +16,7 @@ rule score_baselines:
     resources:
         mem_mb=mem_mb_of("score_baselines"),
     params:
-        settings=config["baselines"],
-        model=config["model"],
-        code=source_hash("baselines", "evaluation", "tables"),
+        made_by=made_by("results/baselines/{split}/{dataset}.parquet"),
     message:
         "baselines on {wildcards.dataset}, split {wildcards.split}"
     script:
@@ -27,7 +25,7 @@ rule score_baselines:
 
 rule collect_baselines:
     input:
-        baseline_shards(),
+        paths_of(SCORES, "baselines"),
     output:
         report(
             "results/baselines.csv",
@@ -63,12 +61,7 @@ rule scan_active_learning:
     resources:
         mem_mb=mem_mb_of("scan_active_learning"),
     params:
-        settings=config["active_learning"],
-        model=config["model"],
-        seed=config["seed"],
-        code=source_hash(
-            "active_learning", "baselines", "evaluation", "engine", "models", "tables"
-        ),
+        made_by=made_by("results/active_learning/{dataset}.parquet"),
     message:
         "active learning on {wildcards.dataset}"
     script:
@@ -77,7 +70,7 @@ rule scan_active_learning:
 
 rule collect_active_learning:
     input:
-        expand("results/active_learning/{dataset}.parquet", dataset=DATASETS),
+        paths_of(SCORES, "active_learning"),
     output:
         "results/active_learning.csv",
     log:

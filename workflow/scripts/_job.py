@@ -42,11 +42,13 @@ def job(snakemake):
         record()
 
 
-def recipes(snakemake) -> dict[str, dict]:
-    """What each table of the run must be made by, by path."""
-    from vacuagym.plan import tables_of
+def inputs(snakemake) -> dict[Path, dict]:
+    """The tables that the job reads, in the order of its input, each with what it must be made by."""
+    from vacuagym.plan import scores_of, tables_of
 
-    return tables_of(snakemake.config)
+    tables = tables_of(snakemake.config)
+    tables |= scores_of(snakemake.config, tables)
+    return {Path(path): tables[path] for path in snakemake.input}
 
 
 def by_dataset(paths) -> dict[str, list[Path]]:

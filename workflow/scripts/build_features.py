@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from _job import job, recipes, say_rows
+from _job import inputs, job, say_rows
 
 with job(snakemake):
     from vacuagym import steps
 
     say_rows(snakemake, "features")
-    geometries, features = snakemake.input[0], snakemake.output[0]
-    steps.build_features(Path(geometries), recipes(snakemake)[geometries], Path(features), snakemake.params.made_by)
+    ((geometries, of_geometries),) = inputs(snakemake).items()
+    steps.build_features(geometries, of_geometries, Path(snakemake.output[0]), snakemake.params.made_by)

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from _job import job, recipes
+from _job import job
 
 with job(snakemake):
     from vacuagym import steps
+    from vacuagym.plan import tables_of
 
     files = snakemake.input.files
-    steps.build_manifest(Path(), recipes(snakemake), [files], snakemake.config, Path(snakemake.output[0]))
+    steps.build_manifest(Path(), tables_of(snakemake.config), [files], snakemake.config, Path(snakemake.output[0]))

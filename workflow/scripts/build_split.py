@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from _job import job, recipes
+from _job import inputs, job
 
 with job(snakemake):
     from vacuagym import steps
 
-    tables = recipes(snakemake)
-    features = {Path(path): tables[path] for path in snakemake.input}
-    steps.build_split(features, Path(snakemake.output[0]), snakemake.params.made_by)
+    steps.build_split(inputs(snakemake), Path(snakemake.output[0]), snakemake.params.made_by)

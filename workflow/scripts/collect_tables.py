@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from _job import job
+from _job import inputs, job
 
 with job(snakemake):
     from vacuagym import steps
 
-    steps.collect_tables([Path(path) for path in snakemake.input], Path(snakemake.output[0]))
+    steps.collect_tables(inputs(snakemake), Path(snakemake.output[0]))

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from _job import job, recipes, say_rows
+from _job import inputs, job, say_rows
 
 with job(snakemake):
     from vacuagym import steps
 
     say_rows(snakemake, "labels")
+    ((features, of_features),) = inputs(snakemake).items()
     steps.label_vacua(
-        Path(snakemake.input[0]),
-        recipes(snakemake)[snakemake.input[0]],
+        features,
+        of_features,
         Path(snakemake.output.labels),
         Path(snakemake.output.stability),
         snakemake.params.made_by,

@@ -5,7 +5,7 @@ it says and keeps it in the table's metadata, and whoever reads the table compar
 seed, code or row range is made again or refused, and never mixed in.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 
 from vacuagym.geometry import COUNTS
 from vacuagym.provenance import fingerprint, source_hash
@@ -18,6 +18,8 @@ CODE = {
     "features": ("geometry", "tables", "steps"),
     "labels": ("engine", "models", "tables", "steps"),
     "splits": ("splits", "tables", "steps"),
+    "baselines": ("baselines", "evaluation", "tables", "steps"),
+    "active_learning": ("active_learning", "baselines", "evaluation", "engine", "models", "tables", "steps"),
 }
 
 
@@ -64,6 +66,32 @@ def tables_of(config: dict) -> dict[str, dict]:
     return geometries | features | labels | splits
 
 
-def paths_of(tables: Sequence[str], name: str) -> list[str]:
-    """Those of the paths that are of the table ``name``: features, features/ks, …, labels, stability or splits."""
+def scores_of(config: dict, tables: Mapping[str, dict]) -> dict[str, dict]:
+    """``made_by`` of every table of scores, by its path; they are made on request, and are none of `tables_of` the run.
+
+    Besides ``table``, ``code`` and ``inputs`` each holds ``split``, ``dataset``, ``model``, ``seed`` and ``settings``.
+    """
+    datasets = datasets_of(config)
+    labels = {name: fingerprint([tables[path] for path in paths_of(tables, f"labels/{name}")]) for name in datasets}
+
+    def made_by(table, split, dataset, seen):
+        made = {"table": table, "code": source_hash(*CODE[table]), "settings": config[table]}
+        # the features are among what the labels are made by
+        made["inputs"] = fingerprint(tables[f"results/splits/{split}.parquet"], [labels[name] for name in seen])
+        return made | {"split": split, "dataset": dataset, "model": config["model"], "seed": config["seed"]}
+
+    baselines = {
+        f"results/baselines/{split}/{dataset}.parquet": made_by("baselines", split, dataset, datasets)
+        for split in splits_of(datasets)
+        for dataset in datasets
+        if split.removeprefix("ood_dataset_") in (split, dataset)  # its test part has rows of the dataset
+    }
+    return baselines | {
+        f"results/active_learning/{dataset}.parquet": made_by("active_learning", "iid", dataset, [dataset])
+        for dataset in datasets
+    }
+
+
+def paths_of(tables: Iterable[str], name: str) -> list[str]:
+    """Those of the paths that are of the table ``name``: features, features/ks, …, labels, stability, splits, baselines."""
     return [path for path in tables if path.startswith(f"results/{name}/")]

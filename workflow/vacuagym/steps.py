@@ -166,67 +166,57 @@ def describe_splits(labels: Sequence[tuple[str, Path]], split_paths: Sequence[Pa
     _write_csv(out, [column.name for column in splits.CLASS_COLUMNS], rows)
 
 
-def score_baselines(
-    split: str,
-    dataset: str,
-    features: Sequence[Path],
-    labels: Sequence[Path],
-    split_path: Path,
-    out: Path,
-    model: dict,
-    settings: dict,
-    code: str,
-) -> None:
-    """Score every baseline on the test part of a dataset, from the feature and label shards of all datasets."""
-    from vacuagym import baselines, models
+def score_baselines(tables: Mapping[Path, dict], out: Path, made_by: dict) -> None:
+    """Score every baseline on the test part of a dataset.
 
-    labeller = models.labeller(model["name"], model.get("parameters"))
-    shards = _by_dataset(features, labels)
+    Parameters
+    ----------
+    tables : the split, and feature and label shards of all datasets; with what each must be made by.
+    made_by : the table's entry of `vacuagym.plan.scores_of`.
+    """
+    from vacuagym import baselines
+
+    split, dataset, settings = made_by["split"], made_by["dataset"], made_by["settings"]
+    shards, split_path, labeller = _learned_from(tables, made_by)
     rows = baselines.score_baselines(
         split, dataset, shards, split_path, labeller, settings["train_rows"], settings["seeds"]
     )
-    _write_rows(out, baselines.COLUMNS, rows, {"table": "baselines", "settings": settings, "code": code})
+    _write_rows(out, baselines.COLUMNS, rows, made_by)
 
 
-def scan_active_learning(
-    dataset: str,
-    features: Sequence[Path],
-    labels: Sequence[Path],
-    split_path: Path,
-    out: Path,
-    model: dict,
-    seed: int,
-    settings: dict,
-    code: str,
-) -> None:
-    """Scan the learning curves of active learning on a dataset, from its feature and label shards."""
-    from vacuagym import active_learning, models
+def scan_active_learning(tables: Mapping[Path, dict], out: Path, made_by: dict) -> None:
+    """Scan the learning curves of active learning on a dataset; arguments as of `score_baselines`."""
+    from vacuagym import active_learning
 
-    labeller = models.labeller(model["name"], model.get("parameters"))
-    shards = _by_dataset(features, labels)
+    dataset, model, seed, settings = (made_by[key] for key in ("dataset", "model", "seed", "settings"))
+    shards, split_path, labeller = _learned_from(tables, made_by)
     rows = active_learning.scan(dataset, shards, split_path, labeller, model, seed, settings)
-    _write_rows(out, active_learning.COLUMNS, rows, {"table": "active_learning", "settings": settings, "code": code})
+    _write_rows(out, active_learning.COLUMNS, rows, made_by)
 
 
-def collect_tables(tables: Sequence[Path], out: Path) -> None:
-    """Put the rows of tables with the same columns into one CSV."""
-    names = read_metadata(tables[0])[1]
-    rows = [
-        row
-        for path in tables
-        for batch in read_rows(path, names)
-        for row in zip(*(batch[name].tolist() for name in names), strict=True)
-    ]
+def _learned_from(tables, made_by):
+    """Pairs of feature and label shards by dataset, the split, and the labeller, after checking what made the tables."""
+    from vacuagym import models
+
+    named = {}
+    for path, recipe in tables.items():
+        read_metadata(path, recipe)
+        named.setdefault(recipe["table"], []).append(path)
+    (split_path,) = named.pop("splits")
+    datasets = dict.fromkeys(name.partition("/")[2] for name in named)
+    shards = {name: list(zip(named[f"features/{name}"], named[f"labels/{name}"], strict=True)) for name in datasets}
+    return shards, split_path, models.labeller(made_by["model"]["name"], made_by["model"].get("parameters"))
+
+
+def collect_tables(tables: Mapping[Path, dict], out: Path) -> None:
+    """Put the rows of tables with the same columns, each with what it must be made by, into one CSV."""
+    rows = []
+    for path, made_by in tables.items():
+        _, names, _ = read_metadata(path, made_by)
+        for batch in read_rows(path, names):
+            rows += zip(*(batch[name].tolist() for name in names), strict=True)
     _write_csv(out, names, rows)
     print(f"{len(rows)} rows from {len(tables)} tables")
-
-
-def _by_dataset(features, labels):
-    """Pairs of the feature and the label shards, by dataset, which is their folder's name."""
-    shards = {}
-    for pair in zip(features, labels, strict=True):
-        shards.setdefault(pair[0].parent.name, []).append(pair)
-    return shards
 
 
 def data_dictionary(datasets: Sequence[str], model: dict) -> list[dict]:
@@ -280,10 +270,10 @@ def build_manifest(folder: Path, tables: Mapping[str, dict], files: Sequence[str
     print(f"{len(shards)} tables, {sum(entry['rows'] for entry in shards):,} rows in the manifest")
 
 
-def _write_rows(out: Path, columns: Sequence[Column], rows: Sequence[dict], metadata: dict) -> None:
+def _write_rows(out: Path, columns: Sequence[Column], rows: Sequence[dict], made_by: dict) -> None:
     """Write rows of flat values as one shard."""
     table = {column.name: np.array([row[column.name] for row in rows]) for column in columns}
-    with new_shard(out, columns, metadata) as write:
+    with new_shard(out, columns, made_by) as write:
         write(table)
     print(f"{len(rows)} rows")
 

@@ -11,7 +11,7 @@ from vacuagym.engine.certify import N_REPORT, certify_workspace, compile_certify
 from vacuagym.engine.draws import draw_key, fill_uniform
 from vacuagym.engine.model import pack
 from vacuagym.engine.search import CLIMB, CONVERGED, DESCEND, ESCAPED, NEWTON, compile_search, search_workspace
-from vacuagym.tables.columns import Column, Ragged, concatenate, take
+from vacuagym.tables.columns import Column, Ragged, concatenate, no_values, take
 
 CLASSES = {
     "stable": "the row's point is certified as a minimum, and nothing lower was found",
@@ -331,17 +331,8 @@ def solve_block(model, solver, couplings, starts) -> dict:
 
 def _bad_rows(columns, rows):
     """Rows whose input gives no problem to solve."""
-    empty = {column.name: _empty(column, rows) for column in columns}
+    empty = {column.name: no_values(column.type, rows) for column in columns}
     return empty | {"stability": np.full(rows, "failed"), "failure_reason": np.full(rows, BAD_SIZE)}
-
-
-def _empty(column, rows):
-    """A column of empty lists, empty strings, NaN, or zeros."""
-    if column.type.startswith("list<"):
-        return Ragged(np.empty(0, dtype=column.type[5:-1]), np.zeros(rows + 1, dtype=np.int32))
-    if column.type == "string":
-        return np.full(rows, "")
-    return np.full(rows, np.nan if column.type.startswith("float") else 0, dtype=column.type)
 
 
 def _offsets(lengths):

@@ -37,7 +37,7 @@ from numba.core.extending import register_jitable
 
 
 class Parameter(NamedTuple):
-    """One parameter of a model: a number, or a tuple of numbers, each within [minimum, maximum]."""
+    """One parameter of a model: a number, a range of two, or more than two weights; each within [minimum, maximum]."""
 
     default: Any
     minimum: float

@@ -99,4 +99,6 @@ def _checked(where, value, parameter):
         raise InputError(where, f"is {value!r}, expected {expected}")
     if size == 2 and numbers[0] > numbers[1]:
         raise InputError(where, f"is {value!r}, a range whose lower end is above the upper; expected {expected}")
+    if size > 2 and not numbers.any():
+        raise InputError(where, f"is {value!r}, weights of which none is above 0; expected {expected}")
     return tuple(numbers.tolist()) if np.ndim(parameter.default) else type(parameter.default)(value)

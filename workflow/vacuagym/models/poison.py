@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vacuagym.tables.columns import Column, Columns, Ragged, concatenate, n_rows, take
+from vacuagym.tables.columns import Column, Columns, Ragged, concatenate, n_rows, no_values, take
 
 NOT_FINITE = "the feature {} is not finite"
 
@@ -60,12 +60,4 @@ def _failed(columns: tuple[Column, ...], dataset: str, features: Columns, n_draw
         "vacuum_type": np.full(n_draws, "failed"),
         "failure_reason": np.full(n_draws, reason),
     }
-    return {column.name: known.get(column.name, _nothing(column.type, n_draws)) for column in columns}
-
-
-def _nothing(type_: str, rows: int):
-    if type_.startswith("list<"):
-        return Ragged(_nothing(type_[5:-1], 0), np.zeros(rows + 1, dtype=np.int32))
-    if type_ == "string":
-        return np.full(rows, "")
-    return np.full(rows, np.nan if type_.startswith("float") else 0, dtype=type_)
+    return {column.name: known.get(column.name, no_values(column.type, n_draws)) for column in columns}

@@ -22,7 +22,9 @@ VALUE_AT_INFINITY = np.inf  # there is none: V grows in every direction, or fall
 PARAMETERS = {
     "max_fields": Parameter(16, 2, 32, "largest number of fields"),
     "softening": Parameter(1e-8, 1e-12, 1.0, "delta of the soft absolute value s"),
-    "regime_weights": Parameter((0.4, 0.15, 0.25, 0.2), 0.0, 1.0, f"probabilities of the regimes {', '.join(REGIMES)}"),
+    "regime_weights": Parameter(
+        (0.4, 0.15, 0.25, 0.2), 0.0, 1.0, f"relative weights of the regimes {', '.join(REGIMES)}"
+    ),
     "mass": Parameter((0.5, 2.0), 0.0, 100.0, "range of m_i"),
     "shift_generic": Parameter((-2.0, 0.0), -100.0, 100.0, "range of mu in the regime generic"),
     "shift_stabilised": Parameter((0.0, 2.0), -100.0, 100.0, "range of mu in the regime stabilised"),

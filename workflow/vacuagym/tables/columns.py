@@ -39,6 +39,15 @@ def ragged(rows, dtype) -> Ragged:
     return Ragged(values, offsets)
 
 
+def no_values(type_: str, rows: int) -> "np.ndarray | Ragged":
+    """A column of a `Column` type without content: NaN, or 0 and False, empty texts, empty lists."""
+    if type_.startswith("list<"):
+        return Ragged(no_values(type_[5:-1], 0), np.zeros(rows + 1, dtype=np.int32))
+    if type_ == "string":
+        return np.full(rows, "")
+    return np.full(rows, np.nan if type_.startswith("float") else 0, dtype=type_)
+
+
 def n_rows(columns: Columns) -> int:
     """Number of rows of a table of columns."""
     first = next(iter(columns.values()))
