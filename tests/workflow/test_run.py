@@ -184,7 +184,7 @@ def test_the_rule_verify_finds_what_no_date_shows(small, tmp_path):
     assert "error: results: had 2 damaged files" in log
     good = snakemake(folder, "all", "verify")
     assert good.returncode == 0, good.stdout + good.stderr
-    assert "tables are as the manifest says" in (folder / "logs" / "verify" / "all.log").read_text()
+    assert "files are as the manifest says" in (folder / "logs" / "verify" / "all.log").read_text()
     assert all((folder / "results" / name).read_bytes() == (small / "results" / name).read_bytes() for name in names)
 
 

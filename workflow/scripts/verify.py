@@ -9,9 +9,10 @@ with job(snakemake):
     from vacuagym.errors import InputError
 
     results = Path("results")
-    files = len(manifest.load(results)["shards"])
-    damaged = [f"{path} {reason}" for path, reason in manifest.remove_damaged(results)]
-    print(*damaged[:100], sep="\n")
+    damaged = list(manifest.remove_damaged(results))
+    for path, reason in damaged[:100]:
+        print(path, reason)
     if damaged:
         raise InputError(results, f"had {len(damaged)} damaged files, which are removed; run again to make them")
-    print(f"{files} tables are as the manifest says")
+    described = manifest.load(results)
+    print(f"{len(described['shards'] + described['files'])} files are as the manifest says")

@@ -26,7 +26,7 @@ _MADV_DONTNEED = 4  # of Linux; Python's madvise takes only mappings of its own
 
 
 def _unchanged_mappings(library: str) -> list[tuple[int, int]]:
-    """Address and length of the mappings of a library's file of which no page was changed; none outside Linux."""
+    """Address and length of the mappings of a library's file that nobody changed or can change; none outside Linux."""
     found, mapping = [], None
     try:
         smaps = open("/proc/self/smaps")
@@ -34,9 +34,9 @@ def _unchanged_mappings(library: str) -> list[tuple[int, int]]:
         return []
     with smaps:
         for line in smaps:
-            if match := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
-                start, stop = (int(address, 16) for address in match.groups())
-                mapping = (start, stop - start) if library in line else None
+            if match := re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line):
+                start, stop = (int(address, 16) for address in match.groups()[:2])
+                mapping = (start, stop - start) if library in line and "w" not in match[3] else None
             elif mapping and re.match(r"Anonymous: +0 kB", line):
                 found.append(mapping)
     return found
