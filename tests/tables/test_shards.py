@@ -15,8 +15,16 @@ from hypothesis import strategies as st
 
 from vacuagym.errors import InputError
 from vacuagym.tables import shards
-from vacuagym.tables.columns import Column, Ragged, n_rows, ragged, take
-from vacuagym.tables.shards import new_shard, read_metadata, read_rows, temporary_files, write_text
+from vacuagym.tables.columns import Column, Ragged, concatenate, content_sha256, n_rows, ragged, take
+from vacuagym.tables.shards import (
+    new_scratch,
+    new_shard,
+    read_metadata,
+    read_rows,
+    read_scratch,
+    temporary_files,
+    write_text,
+)
 
 COLUMNS = (
     Column("id", "int64", "1", "An id."),
@@ -92,6 +100,23 @@ def test_take_picks_rows(index):
 
 def offsets(column: Ragged):
     return column.offsets[:-1], column.offsets[1:]
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=6))
+def test_scratch_gives_back_what_was_written(tmp_path_factory, sizes):
+    path = tmp_path_factory.mktemp("scratch") / "folder" / "rows"
+    stops = np.cumsum(sizes)
+    with new_scratch(path, COLUMNS) as write:
+        for size, stop in zip(sizes, stops, strict=True):
+            write(take(batch(0, 300), np.arange(stop - size, stop)))
+        with pytest.raises(ValueError, match="half"):
+            write({name: column for name, column in batch(0, 3).items() if name != "half"})
+    found = list(read_scratch(path))
+    assert [n_rows(table) for table in found] == sizes
+    expected = take(batch(0, 300), np.arange(stops[-1]))
+    whole = concatenate(found)
+    assert whole.pop("name").tolist() == expected.pop("name").tolist()
+    assert content_sha256(whole) == content_sha256(expected)
 
 
 def test_a_shard_that_fails_leaves_nothing_and_keeps_the_old_one(tmp_path):

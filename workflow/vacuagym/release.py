@@ -21,11 +21,12 @@ from vacuagym.errors import InputError
 from vacuagym.process import progress
 from vacuagym.provenance import file_sha256
 from vacuagym.splits import PARTS
-from vacuagym.tables.columns import Column, Columns, concatenate, n_rows, next_rows, take
-from vacuagym.tables.shards import new_shard, read_metadata, read_rows, write_text
+from vacuagym.tables.columns import Column, Columns, next_rows, take
+from vacuagym.tables.shards import new_scratch, new_shard, read_metadata, read_rows, read_scratch, write_text
 
-BATCH_GEOMETRIES = 1_000  # geometries joined at a time
-GROUP_ROWS = 2_000  # rows a row group; as many are held for each file that is being written
+BATCH_GEOMETRIES = 200  # geometries joined at a time
+GROUP_ROWS = 1_000  # rows a row group
+FILE_ROWS = 50_000  # rows a file: what a file says of a row group takes some 100 kB of memory while it is written
 DICTIONARY = "data_dictionary.csv"
 _KEYS = ("dataset", "geometry_id")
 
@@ -122,26 +123,15 @@ def build_release(
 
 
 def _write_dataset(out, dataset, columns, features, labels, splits, start) -> tuple[list[Shard], int]:
-    """Write the files of one dataset; its geometries are the rows from ``start`` of the splits' tables."""
-    writers, held, counts = {}, {}, {}
+    """Write the files of one dataset; its geometries are the rows from ``start`` of the splits' tables.
+
+    Rows are scattered among scratch files by their parts as they come, and each of these then becomes files of full row
+    groups: memory holds one group and what a file says of its groups, and a file's bytes do not depend on the shards.
+    """
+    writers, counts = {}, {}
     total = sum(read_metadata(path)[0] for path in features)
     advance = progress(total, f"geometries of {dataset}")
     with ExitStack() as open_files:
-
-        def hold(parts, batch):
-            """Write full row groups, however the rows arrive, so that a file's bytes do not depend on the shards."""
-            held[parts] = [*held.get(parts, []), batch]
-            while sum(map(n_rows, held[parts])) >= GROUP_ROWS:
-                table = concatenate(held[parts])
-                write(parts, take(table, np.arange(GROUP_ROWS)))
-                held[parts] = [take(table, np.arange(GROUP_ROWS, n_rows(table)))]
-
-        def write(parts, table):
-            if parts not in writers:
-                made_by = {"table": f"release/{dataset}", "parts": dict(zip(splits, parts, strict=True))}
-                writers[parts] = open_files.enter_context(new_shard(out / _name(dataset, parts), columns, made_by))
-            writers[parts](table)
-
         for feature_path, label_path in zip(features, labels, strict=True):
             for joined, geometries in _joined(dataset, columns, feature_path, label_path, splits, start):
                 start += geometries
@@ -149,21 +139,31 @@ def _write_dataset(out, dataset, columns, features, labels, splits, start) -> tu
                 for parts in map(tuple, np.unique(assigned, axis=1).T.tolist()):
                     rows = np.flatnonzero((assigned == np.array(parts)[:, None]).all(axis=0))
                     counts[parts] = counts.get(parts, 0) + len(rows)
-                    hold(parts, take(joined, rows))
+                    if parts not in writers:
+                        scratch = new_scratch(_scratch(out, dataset, parts), columns)
+                        writers[parts] = open_files.enter_context(scratch)
+                    writers[parts](take(joined, rows))
                 advance(geometries)
-        for parts, batches in held.items():
-            if sum(map(n_rows, batches)):
-                write(parts, concatenate(batches))
     shards = []
     for parts in sorted(counts):
-        path = out / _name(dataset, parts)
-        size, digest = path.stat().st_size, file_sha256(path)
-        shards.append(Shard(_name(dataset, parts), dataset, parts, counts[parts], size, digest))
+        next_row_group = next_rows(read_scratch(_scratch(out, dataset, parts)))
+        made_by = {"table": f"release/{dataset}", "parts": dict(zip(splits, parts, strict=True))}
+        for number, written in enumerate(range(0, counts[parts], FILE_ROWS)):
+            name, rows = f"{_stem(dataset, parts)}-{number:05d}.parquet", min(FILE_ROWS, counts[parts] - written)
+            with new_shard(out / name, columns, made_by) as write:
+                for first in range(0, rows, GROUP_ROWS):
+                    write(next_row_group(min(GROUP_ROWS, rows - first)))
+            shards.append(Shard(name, dataset, parts, rows, (out / name).stat().st_size, file_sha256(out / name)))
+        _scratch(out, dataset, parts).unlink()
     return shards, total
 
 
-def _name(dataset: str, parts: Sequence[str]) -> str:
-    return f"data/{dataset}/{'-'.join(parts)}.parquet"
+def _stem(dataset: str, parts: Sequence[str]) -> str:
+    return f"data/{dataset}/{'-'.join(parts)}"
+
+
+def _scratch(out: Path, dataset: str, parts: Sequence[str]) -> Path:
+    return out / f"{_stem(dataset, parts)}.scratch"
 
 
 def _joined(dataset, columns, features, labels, splits, start) -> Iterator[tuple[dict, int]]:
@@ -173,8 +173,8 @@ def _joined(dataset, columns, features, labels, splits, start) -> Iterator[tuple
     names = [column.name for column in columns]
     feature_names = [name for name in names if name in feature_names]
     label_names = [name for name in names if name not in feature_names and name not in splits]
-    next_geometries = next_rows(read_rows(features, feature_names))
-    next_draws = next_rows(read_rows(labels, [*_KEYS, *label_names]))
+    next_geometries = next_rows(read_rows(features, feature_names, batch_rows=BATCH_GEOMETRIES))
+    next_draws = next_rows(read_rows(labels, [*_KEYS, *label_names], batch_rows=BATCH_GEOMETRIES * draws))
     next_parts = {
         split: next_rows(read_rows(path, [*_KEYS, "part"], start, start + rows)) for split, path in splits.items()
     }
@@ -214,9 +214,9 @@ def _configs(splits, columns, shards) -> list[dict]:
         k = splits.index(split)
         files = {}
         for part in PARTS.tolist():
-            pattern = "-".join(part if i == k else "*" for i in range(len(splits)))
+            pattern = [part if i == k else "*" for i in range(len(splits))]
             files[part] = [
-                f"data/{dataset}/{pattern}.parquet"
+                f"{_stem(dataset, pattern)}-*.parquet"
                 for dataset in datasets
                 if any(shard.dataset == dataset and shard.parts[k] == part for shard in shards)
             ]

@@ -74,6 +74,12 @@ def _to_numpy(array: pa.Array):
     return np.frombuffer(array.buffers()[1], dtype, stop)[array.offset :]
 
 
+def _record_batch(batch: Columns, schema: pa.Schema) -> pa.RecordBatch:
+    if set(batch) != set(schema.names):
+        raise ValueError(f"columns {sorted(set(batch) ^ set(schema.names))} are not in both the batch and the schema")
+    return pa.RecordBatch.from_arrays([_to_arrow(batch[field.name], field.type) for field in schema], schema=schema)
+
+
 def _open(path: Path) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 16)
@@ -205,12 +211,7 @@ def new_shard(
     held: list[pa.RecordBatch] = []
 
     def write(batch: Columns) -> None:
-        if set(batch) != set(schema.names):
-            raise ValueError(
-                f"columns {sorted(set(batch) ^ set(schema.names))} are not in both the batch and the schema"
-            )
-        arrays = [_to_arrow(batch[field.name], field.type) for field in schema]
-        held.append(pa.RecordBatch.from_arrays(arrays, schema=schema))
+        held.append(_record_batch(batch, schema))
         if sum(map(len, held)) >= group_rows:
             write_group()
 
@@ -246,6 +247,36 @@ def _repetitive(schema: pa.Schema) -> list[str]:
         if not (pa.types.is_floating(type_) or pa.types.is_int64(type_)):
             paths.append(f"{field.name}.list.element" if nested else field.name)
     return paths
+
+
+@contextmanager
+def new_scratch(path: Path, columns: Sequence[Column]) -> Iterator[Callable[[Columns], None]]:
+    """Write rows into a file for the running job alone, which `read_scratch` gives back in their order.
+
+    Yields a function that takes one batch, as that of `new_shard`. Memory holds nothing of what is written, so that any
+    number of such files may be open. InputError if the file cannot be written.
+    """
+    schema = arrow_schema(columns, {})
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = pa.OSFile(str(path), "wb")
+        writer = pa.ipc.new_stream(file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False))
+
+    def write(batch: Columns) -> None:
+        with _disk_errors(path):
+            writer.write_batch(_record_batch(batch, schema))
+
+    yield write
+    with _disk_errors(path):
+        writer.close()
+        file.close()
+
+
+def read_scratch(path: Path) -> Iterator[Columns]:
+    """The batches of a file of `new_scratch`, one after the other."""
+    with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as reader:
+        for batch in reader:
+            yield {name: _to_numpy(batch.column(name)) for name in batch.schema.names}
 
 
 def write_text(path: Path, pieces: Iterable[str]) -> None:
