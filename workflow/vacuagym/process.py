@@ -1,6 +1,7 @@
 """What a batch job does to its own process: where output goes, how many threads, how much memory, how long, for whom."""
 
 import csv
+import ctypes
 import faulthandler
 import fcntl
 import os
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -16,6 +18,7 @@ from vacuagym.errors import InputError
 
 PROGRESS_LINES = 20
 MEMORY_COLUMNS = ("rule", "wildcards", "mem_mb", "peak_mb")
+_M_MMAP_THRESHOLD = -3  # of glibc: blocks of this size and above go back to the system when they are freed
 _KILLED = 137  # what a shell reports for a process ended by SIGKILL; schedulers read it as "out of memory"
 
 
@@ -34,7 +37,6 @@ def redirect_output(log: Path) -> None:
 def limit_libraries(threads: int) -> None:
     """Cap the threads of numerical libraries and the memory they keep; only effective before they are imported."""
     os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # Arrow's own pool holds on to some 30 MB of what was freed
-    os.environ["NUMPY_MADVISE_HUGEPAGE"] = "0"  # the system fills huge pages as it likes: some runs took 15 MB more
     for variable in (
         "OMP_NUM_THREADS",
         "OPENBLAS_NUM_THREADS",
@@ -45,6 +47,9 @@ def limit_libraries(threads: int) -> None:
         "ARROW_IO_THREADS",
     ):
         os.environ[variable] = str(threads)
+    # unless told otherwise, glibc soon maps no array any more but keeps all in its heap, which never shrinks
+    with suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, 1 << 19)
 
 
 def peak_memory_mb() -> float:
