@@ -144,13 +144,13 @@ def repeat(folder, tables, real, out, rows):
     import numpy as np
 
     from vacuagym.geometry import family
-    from vacuagym.steps import KEY_COLUMNS, LARGE_BATCH_ROWS
+    from vacuagym.steps import GROUP_ROWS, KEY_COLUMNS, LARGE_BATCH_ROWS
     from vacuagym.tables.shards import new_shard, read_metadata, read_rows
 
     count, _, _ = read_metadata(real)
     columns = [KEY_COLUMNS[1], *family(tables[out]["dataset"]).GEOMETRY_COLUMNS]
     names, written = [column.name for column in columns], 0
-    with new_shard(folder / out, columns, tables[out]) as write:
+    with new_shard(folder / out, columns, tables[out], GROUP_ROWS) as write:
         while written < rows:
             for batch in read_rows(real, names, 0, min(count, rows - written), LARGE_BATCH_ROWS):
                 ids = np.arange(written, written + len(batch["geometry_id"]))

@@ -14,7 +14,7 @@ from vacuagym.run_order import run_order
 from vacuagym.tables.columns import Column, content_sha256, n_rows, take
 from vacuagym.tables.shards import BATCH_ROWS, new_shard, read_metadata, read_rows, write_text
 
-# rows at a time of the tables that are one file, and rows a row group of the one that grows with the run
+# rows at a time of the tables that are one file, and rows a row group: a reader's memory holds what the file says of each
 LARGE_BATCH_ROWS, GROUP_ROWS = 5 * BATCH_ROWS, 50 * BATCH_ROWS
 
 KEY_COLUMNS = (
@@ -52,7 +52,7 @@ def build_geometries(out: Path, made_by: dict) -> None:
         table = table | {provenance[0].name: family.published_numbers(Path(source))}
     order = run_order(count, dataset)
     advance = progress(count)
-    with new_shard(out, [KEY_COLUMNS[1], *columns, *provenance], made_by) as write:
+    with new_shard(out, [KEY_COLUMNS[1], *columns, *provenance], made_by, GROUP_ROWS) as write:
         for start in range(0, count, LARGE_BATCH_ROWS):
             ids = order[start : start + LARGE_BATCH_ROWS]
             write({"geometry_id": ids, **take(table, ids)})
