@@ -21,6 +21,7 @@ bench: run .venv/installed-test
 	.venv/bin/python benchmarks/bench_geometry.py
 	.venv/bin/python benchmarks/bench_labels.py
 	.venv/bin/python benchmarks/bench_supergravity.py
+	.venv/bin/python benchmarks/bench_memory.py
 
 lint: .venv/installed-test
 	.venv/bin/ruff check workflow tests benchmarks
