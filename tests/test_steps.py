@@ -49,7 +49,7 @@ def test_a_column_that_is_not_read_takes_no_memory(features, tmp_path):
     """With 50 kB more a row, 100 MB in all, labels take no more, and are the same."""
     columns = [*steps.feature_columns("fth6d"), Column("raw_config", "string", "1", "Something long.")]
     wide, rng = tmp_path / "wide.parquet", np.random.default_rng(0)
-    with new_shard(wide, columns, tables_of(CONFIG)[FEATURES]) as write:
+    with new_shard(wide, columns, tables_of(CONFIG)[FEATURES], 1_000) as write:
         for batch in read_rows(features, [column.name for column in columns[:-1]], batch_rows=100):
             write(batch | {"raw_config": np.array([rng.bytes(25_000).hex() for _ in range(n_rows(batch))])})
     assert wide.stat().st_size > 40e6
