@@ -327,16 +327,16 @@ def test_a_full_or_read_only_disk_is_named_and_keeps_the_old_shard(small_disk):
 
 
 def write_often(path):
-    for _ in range(20):
+    for _ in range(60):
         write(path)
 
 
-def test_two_writers_of_one_shard_do_not_mix(tmp_path):
+def test_writers_of_one_shard_do_not_mix(tmp_path):
     path = tmp_path / "part.parquet"
     write(path)
     expected = path.read_bytes()
     children = []
-    for _ in range(2):
+    for _ in range(4):
         child = os.fork()
         if child == 0:
             try:

@@ -291,13 +291,17 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
     path = Path(path)
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        for temporary in temporary_files(path.parent, path.name):
-            temporary.unlink(missing_ok=True)
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        file = open(temporary, "x+b")
+        for unfinished in path.parent.glob(f".{path.name}.*.tmp"):
+            _remove_if_abandoned(unfinished)
+        while True:
+            temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+            file = open(temporary, "x+b")
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(file, fcntl.LOCK_EX)  # tells others that the writer lives
+            if temporary.exists():
+                break
+            file.close()  # another writer took it for that of a dead one before it was locked
     try:
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(file, fcntl.LOCK_EX)  # tells others that the writer lives
         yield file
         with _disk_errors(path):
             file.flush()
@@ -310,18 +314,31 @@ def _new_file(path: Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
-def temporary_files(folder: Path, name: str = "*") -> list[Path]:
-    """Unfinished files of ``name`` in a folder whose writers live no more."""
-    return [path for path in sorted(folder.glob(f".{name}.*.tmp")) if not _has_writer(path)]
+def temporary_files(folder: Path) -> list[Path]:
+    """Unfinished files in a folder whose writers live no more."""
+    return [path for path in sorted(folder.glob(".*.tmp")) if not _has_writer(path)]
 
 
 def _has_writer(temporary: Path) -> bool:
     try:
-        with open(temporary, "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # it has one, or got its name just now, or locks do not work here
+        with _without_writer(temporary):
+            return False
+    except OSError:
         return True
-    return False
+
+
+def _remove_if_abandoned(temporary: Path) -> None:
+    # while it is locked, so that a writer who has just made it finds out when it locks it in turn
+    with suppress(OSError), _without_writer(temporary):
+        temporary.unlink()
+
+
+@contextmanager
+def _without_writer(temporary: Path) -> Iterator[None]:
+    """Hold the lock of an unfinished file; OSError if it has a writer, got its name just now, or locks do not work here."""
+    with open(temporary, "rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
 
 
 @contextmanager
