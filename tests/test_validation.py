@@ -252,6 +252,10 @@ def test_association_of_known_tables():
     assert found["cramers_v"] == pytest.approx(np.sqrt((test.statistic / 200 - 1 / 199) / (1 - 1 / 199)))
     assert validation.association(np.array([[50, 50], [50, 50]]))["p_value"] == pytest.approx(1)
     assert validation.association(np.array([[50, 0], [50, 0]]))["p_value"] == 1.0
+    # a bin that has nothing but a class too rare to count goes with it
+    rare = np.array([[9000, 10000, 0], [10000, 9000, 0], [0, 0, 60]])
+    expected = chi2_contingency(rare[:2, :2], correction=False).pvalue
+    assert validation.association(rare)["p_value"] == pytest.approx(expected)
 
 
 def test_p_values_are_uniform_where_nothing_depends():

@@ -343,6 +343,7 @@ def association(matrix: np.ndarray) -> dict:
     table = matrix[matrix.sum(axis=1) > 0]
     if len(table):
         table = table[:, table.sum(axis=1).min() * table.sum(axis=0) / table.sum() >= MIN_EXPECTED]
+        table = table[table.sum(axis=1) > 0]  # a bin may have had no other classes
     if min(table.shape) < 2:
         return {"cramers_v": 0.0, "mutual_information": information, "p_value": 1.0}
     n, (r, k) = table.sum(), table.shape
