@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -15,13 +16,14 @@ from hypothesis import strategies as st
 
 from vacuagym.errors import InputError
 from vacuagym.tables import shards
-from vacuagym.tables.columns import Column, Ragged, concatenate, content_sha256, n_rows, ragged, take
+from vacuagym.tables.columns import Column, Ragged, n_rows, ragged, take
 from vacuagym.tables.shards import (
     new_scratch,
     new_shard,
     read_metadata,
     read_rows,
     read_scratch,
+    record_batch,
     temporary_files,
     write_text,
 )
@@ -102,21 +104,52 @@ def offsets(column: Ragged):
     return column.offsets[:-1], column.offsets[1:]
 
 
-@given(st.lists(st.integers(0, 40), min_size=1, max_size=6))
-def test_scratch_gives_back_what_was_written(tmp_path_factory, sizes):
-    path = tmp_path_factory.mktemp("scratch") / "folder" / "rows"
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=6), st.integers(1, 2_000), st.integers(2, 5))
+def test_scratch_gives_back_what_was_written_in_groups_of_so_many_bytes(tmp_path_factory, sizes, group_bytes, held):
+    folder = tmp_path_factory.mktemp("scratch")
+    schema = shards.arrow_schema(COLUMNS, {})
     stops = np.cumsum(sizes)
-    with new_scratch(path, COLUMNS) as write:
-        for size, stop in zip(sizes, stops, strict=True):
-            write(take(batch(0, 300), np.arange(stop - size, stop)))
-        with pytest.raises(ValueError, match="half"):
-            write({name: column for name, column in batch(0, 3).items() if name != "half"})
-    found = list(read_scratch(path))
-    assert [n_rows(table) for table in found] == sizes
-    expected = take(batch(0, 300), np.arange(stops[-1]))
-    whole = concatenate(found)
-    assert whole.pop("name").tolist() == expected.pop("name").tolist()
-    assert content_sha256(whole) == content_sha256(expected)
+    rows = record_batch(batch(0, int(stops[-1])), schema)
+    for name, cuts in {"folder/once": [len(rows)], "in pieces": sizes}.items():
+        with new_scratch(folder / name, schema) as write:
+            for size, stop in zip(cuts, np.cumsum(cuts), strict=True):
+                write(rows[int(stop - size) : int(stop)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shards, "HELD_BATCHES", held)
+        groups = list(read_scratch(folder / "in pieces", group_bytes))
+    assert pa.Table.from_batches(groups, schema).equals(pa.Table.from_batches([rows], schema))
+    assert groups == list(read_scratch(folder / "folder" / "once", group_bytes))
+    for group in groups:
+        # an id, a list of int16, a text, a flag, a number
+        lengths = [8 + 2 * len(row["curves"]) + len(row["name"].encode()) + 1 + 8 for row in group.to_pylist()]
+        assert sum(lengths[:-1]) < group_bytes and (sum(lengths) >= group_bytes or group is groups[-1])
+
+
+def test_a_batch_of_other_columns_is_refused():
+    with pytest.raises(ValueError, match="half"):
+        record_batch(
+            {name: column for name, column in batch(0, 3).items() if name != "half"}, shards.arrow_schema(COLUMNS, {})
+        )
+
+
+def test_a_row_group_of_many_small_batches_takes_the_memory_of_its_rows(tmp_path):
+    schema = shards.arrow_schema(COLUMNS, {})
+    with new_scratch(tmp_path / "rows", schema) as write:
+        for _ in range(20_000):
+            write(record_batch(batch(0, 1), schema))
+    program = f"""
+from pathlib import Path
+from vacuagym.process import limit_libraries, peak_memory_mb
+limit_libraries(1)
+from vacuagym.tables.shards import read_scratch
+next(read_scratch(Path({str(tmp_path / "rows")!r}), 1))
+before = peak_memory_mb()
+[group] = read_scratch(Path({str(tmp_path / "rows")!r}), 1 << 30)
+print(len(group), peak_memory_mb() - before)
+"""
+    found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout
+    rows, megabytes = found.split()
+    assert int(rows) == 20_000 and float(megabytes) < 10  # all pieces at a time would take 80
 
 
 def test_a_shard_that_fails_leaves_nothing_and_keeps_the_old_one(tmp_path):

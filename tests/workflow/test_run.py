@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -257,8 +258,8 @@ def test_the_release_holds_every_draw_once_with_its_features_label_and_parts(sma
 
 
 def test_a_release_of_many_files_holds_the_same_rows_in_the_same_order(small, tmp_path, monkeypatch):
-    monkeypatch.setattr(release, "FILE_ROWS", 7)
-    monkeypatch.setattr(release, "GROUP_ROWS", 3)
+    monkeypatch.setattr(release, "FILE_GROUPS", 2)
+    monkeypatch.setattr(release, "GROUP_BYTES", 3_000)
     results, out = small / "results", tmp_path / "release"
     shards = {
         table: {dataset: sorted(results.glob(f"{table}/{dataset}/*.parquet")) for dataset in DATASETS}
@@ -273,7 +274,8 @@ def test_a_release_of_many_files_holds_the_same_rows_in_the_same_order(small, tm
     for path in one_file:
         many = sorted(out.glob(f"data/{path.parent.name}/{path.stem.removesuffix('00000')}*.parquet"))
         parts = [pl.read_parquet(part) for part in many]
-        assert all(part.height == 7 for part in parts[:-1]) and 0 < parts[-1].height <= 7
+        assert [pq.read_metadata(part).num_row_groups for part in many[:-1]] == [2] * (len(many) - 1)
+        assert pq.read_metadata(many[-1]).num_row_groups <= 2
         assert pl.concat(parts).equals(pl.read_parquet(path), null_equal=True)
     front_matter = yaml.safe_load((out / "README.md").read_text().split("---")[1])
     files = {path for path in out.rglob("*") if path.is_file() and path.parent.parent.name == "data"}

@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,12 +22,21 @@ from vacuagym.errors import InputError
 from vacuagym.process import progress
 from vacuagym.provenance import file_sha256
 from vacuagym.splits import PARTS
-from vacuagym.tables.columns import Column, Columns, next_rows, take
-from vacuagym.tables.shards import new_scratch, new_shard, read_metadata, read_rows, read_scratch, write_text
+from vacuagym.tables.columns import Column, Columns, n_rows, next_rows, take
+from vacuagym.tables.shards import (
+    arrow_schema,
+    new_scratch,
+    new_shard,
+    read_metadata,
+    read_rows,
+    read_scratch,
+    record_batch,
+    write_text,
+)
 
-BATCH_GEOMETRIES = 200  # geometries joined at a time
-GROUP_ROWS = 1_000  # rows a row group
-FILE_ROWS = 50_000  # rows a file: what a file says of a row group takes some 100 kB of memory while it is written
+BATCH_GEOMETRIES = 100  # geometries joined at a time
+GROUP_BYTES = 500_000  # of a row group: rows differ much in length
+FILE_GROUPS = 20  # row groups a file: what it says of one takes some 70 kB of memory until it is closed
 DICTIONARY = "data_dictionary.csv"
 _KEYS = ("dataset", "geometry_id")
 
@@ -128,34 +138,44 @@ def _write_dataset(out, dataset, columns, features, labels, splits, start) -> tu
     Rows are scattered among scratch files by their parts as they come, and each of these then becomes files of full row
     groups: memory holds one group and what a file says of its groups, and a file's bytes do not depend on the shards.
     """
-    writers, counts = {}, {}
+    writers, schema = {}, arrow_schema(columns, {})
     total = sum(read_metadata(path)[0] for path in features)
     advance = progress(total, f"geometries of {dataset}")
     with ExitStack() as open_files:
         for feature_path, label_path in zip(features, labels, strict=True):
-            for joined, geometries in _joined(dataset, columns, feature_path, label_path, splits, start):
-                start += geometries
-                assigned = np.stack([joined[split] for split in splits])
-                for parts in map(tuple, np.unique(assigned, axis=1).T.tolist()):
-                    rows = np.flatnonzero((assigned == np.array(parts)[:, None]).all(axis=0))
-                    counts[parts] = counts.get(parts, 0) + len(rows)
+            for geometry, draws in _batches(dataset, columns, feature_path, label_path, splits, start):
+                assigned = np.stack([geometry[split] for split in splits])
+                order = np.lexsort(assigned)  # rows of the same parts stay in their order
+                samples = np.arange(n_rows(draws)).reshape(len(order), -1)
+                rows = take(geometry, np.repeat(order, samples.shape[1])) | take(draws, samples[order].ravel())
+                joined, assigned = record_batch(rows, schema), assigned[:, order]
+                for first, stop in _runs(assigned):
+                    parts = tuple(assigned[:, first].tolist())
                     if parts not in writers:
-                        scratch = new_scratch(_scratch(out, dataset, parts), columns)
+                        scratch = new_scratch(_scratch(out, dataset, parts), schema)
                         writers[parts] = open_files.enter_context(scratch)
-                    writers[parts](take(joined, rows))
-                advance(geometries)
+                    writers[parts](joined[first * samples.shape[1] : stop * samples.shape[1]])
+                start += len(order)
+                advance(len(order))
     shards = []
-    for parts in sorted(counts):
-        next_row_group = next_rows(read_scratch(_scratch(out, dataset, parts)))
+    for parts in sorted(writers):
+        groups = read_scratch(_scratch(out, dataset, parts), GROUP_BYTES)
         made_by = {"table": f"release/{dataset}", "parts": dict(zip(splits, parts, strict=True))}
-        for number, written in enumerate(range(0, counts[parts], FILE_ROWS)):
-            name, rows = f"{_stem(dataset, parts)}-{number:05d}.parquet", min(FILE_ROWS, counts[parts] - written)
+        for number, first in enumerate(groups):
+            name, rows = f"{_stem(dataset, parts)}-{number:05d}.parquet", 0
             with new_shard(out / name, columns, made_by) as write:
-                for first in range(0, rows, GROUP_ROWS):
-                    write(next_row_group(min(GROUP_ROWS, rows - first)))
+                for group in chain([first], islice(groups, FILE_GROUPS - 1)):
+                    write(group)
+                    rows += len(group)
             shards.append(Shard(name, dataset, parts, rows, (out / name).stat().st_size, file_sha256(out / name)))
         _scratch(out, dataset, parts).unlink()
     return shards, total
+
+
+def _runs(columns: np.ndarray) -> list[tuple[int, int]]:
+    """First column and the one after the last of each run of equal columns."""
+    starts = np.flatnonzero(np.append(True, (columns[:, 1:] != columns[:, :-1]).any(axis=0))).tolist()
+    return list(pairwise([*starts, columns.shape[1]]))
 
 
 def _stem(dataset: str, parts: Sequence[str]) -> str:
@@ -166,8 +186,8 @@ def _scratch(out: Path, dataset: str, parts: Sequence[str]) -> Path:
     return out / f"{_stem(dataset, parts)}.scratch"
 
 
-def _joined(dataset, columns, features, labels, splits, start) -> Iterator[tuple[dict, int]]:
-    """Batches of rows of the release of one shard, and how many geometries each is."""
+def _batches(dataset, columns, features, labels, splits, start) -> Iterator[tuple[dict, dict]]:
+    """Geometries of one shard with their parts, a batch at a time, and what the labels add for each of their draws."""
     rows, feature_names, _ = read_metadata(features)
     draws = read_metadata(labels)[0] // rows
     names = [column.name for column in columns]
@@ -181,14 +201,12 @@ def _joined(dataset, columns, features, labels, splits, start) -> Iterator[tuple
     for first in range(0, rows, BATCH_GEOMETRIES):
         count = min(BATCH_GEOMETRIES, rows - first)
         geometry, draw = next_geometries(count), next_draws(count * draws)
-        repeat = np.repeat(np.arange(count), draws)
-        table = take(geometry, repeat) | {name: draw[name] for name in label_names}
-        _check_keys(labels, table, draw)
+        _check_keys(labels, {key: np.repeat(geometry[key], draws) for key in _KEYS}, draw)
         for split, path in splits.items():
             part = next_parts[split](count)
             _check_keys(path, geometry, part)
-            table[split] = part["part"][repeat]
-        yield {name: table[name] for name in names}, count
+            geometry[split] = part["part"]
+        yield geometry, {name: draw[name] for name in label_names}
 
 
 def _check_keys(path: Path, left: Columns, right: Columns) -> None:

@@ -97,9 +97,10 @@ def label_vacua(features: Path, inputs: dict, labels: Path, stability: Path, mad
     rows, names, _ = read_metadata(features, inputs)
     _say_what_is_read(features, reads, names)
     advance, written = progress(rows, "geometries"), 0
+    of_stability = made_by | {"table": f"stability/{dataset}"}
     with (
-        new_shard(labels, labeller.columns, made_by) as write_labels,
-        new_shard(stability, engine.STABILITY_COLUMNS, made_by | {"table": f"stability/{dataset}"}) as write_stability,
+        new_shard(labels, labeller.columns, made_by, LARGE_BATCH_ROWS) as write_labels,
+        new_shard(stability, engine.STABILITY_COLUMNS, of_stability, LARGE_BATCH_ROWS) as write_stability,
     ):
         for batch in read_rows(features, reads, batch_rows=-(-BATCH_ROWS // model["draws"])):
             table = label_all(labeller, seed, dataset, batch, model["draws"], model["starts"])

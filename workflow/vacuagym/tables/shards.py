@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 from vacuagym.errors import InputError
 from vacuagym.tables.columns import Column, Columns, Ragged
 
-BATCH_ROWS = 1_000  # rows held at a time, and rows a row group: memory does not depend on a table's length
+BATCH_ROWS = 1_000  # rows held at a time, and rows a row group or a page: memory does not depend on a table's length
+HELD_BATCHES = 50  # pieces of a row group: each takes some 10 kB, however few its rows
 AGAIN = "delete it and run again"
 _METADATA_KEY = b"vacuagym"
 
@@ -74,7 +75,8 @@ def _to_numpy(array: pa.Array):
     return np.frombuffer(array.buffers()[1], dtype, stop)[array.offset :]
 
 
-def _record_batch(batch: Columns, schema: pa.Schema) -> pa.RecordBatch:
+def record_batch(batch: Columns, schema: pa.Schema) -> pa.RecordBatch:
+    """A batch as Arrow has it; ValueError if it does not have exactly the columns of the schema."""
     if set(batch) != set(schema.names):
         raise ValueError(f"columns {sorted(set(batch) ^ set(schema.names))} are not in both the batch and the schema")
     return pa.RecordBatch.from_arrays([_to_arrow(batch[field.name], field.type) for field in schema], schema=schema)
@@ -197,11 +199,12 @@ def read_rows(
 @contextmanager
 def new_shard(
     path: Path, columns: Sequence[Column], made_by: dict, group_rows: int = 1
-) -> Iterator[Callable[[Columns], None]]:
+) -> Iterator[Callable[[Columns | pa.RecordBatch], None]]:
     """Write a table batch by batch; it appears under its name complete and durable, or not at all.
 
-    Yields a function that takes one batch (a mapping with exactly the names of ``columns``). Batches are written as they
-    come, or as soon as there are ``group_rows``: each time a row group, of which memory holds some kB until the end.
+    Yields a function that takes one batch: a mapping with exactly the names of ``columns``, or one of `read_scratch`.
+    Batches are written as they come, or as soon as there are ``group_rows``: each time a row group, of which memory holds
+    some kB until the end.
 
     Raises
     ------
@@ -210,8 +213,8 @@ def new_shard(
     schema = arrow_schema(columns, made_by)
     held: list[pa.RecordBatch] = []
 
-    def write(batch: Columns) -> None:
-        held.append(_record_batch(batch, schema))
+    def write(batch: Columns | pa.RecordBatch) -> None:
+        held.append(batch if isinstance(batch, pa.RecordBatch) else record_batch(batch, schema))
         if sum(map(len, held)) >= group_rows:
             write_group()
 
@@ -222,7 +225,8 @@ def new_shard(
 
     with _new_file(path) as file:
         with _disk_errors(path):
-            writer = pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=_repetitive(schema))
+            options = {"compression": "zstd", "use_dictionary": _repetitive(schema), "max_rows_per_page": BATCH_ROWS}
+            writer = pq.ParquetWriter(file, schema, **options)
         try:
             yield write
             if held:
@@ -250,21 +254,20 @@ def _repetitive(schema: pa.Schema) -> list[str]:
 
 
 @contextmanager
-def new_scratch(path: Path, columns: Sequence[Column]) -> Iterator[Callable[[Columns], None]]:
+def new_scratch(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.RecordBatch], None]]:
     """Write rows into a file for the running job alone, which `read_scratch` gives back in their order.
 
-    Yields a function that takes one batch, as that of `new_shard`. Memory holds nothing of what is written, so that any
-    number of such files may be open. InputError if the file cannot be written.
+    Yields a function that takes one batch. Memory holds nothing of what is written, so that any number of such files may
+    be open. InputError if the file cannot be written.
     """
-    schema = arrow_schema(columns, {})
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = pa.OSFile(str(path), "wb")
         writer = pa.ipc.new_stream(file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False))
 
-    def write(batch: Columns) -> None:
+    def write(batch: pa.RecordBatch) -> None:
         with _disk_errors(path):
-            writer.write_batch(_record_batch(batch, schema))
+            writer.write_batch(batch)
 
     yield write
     with _disk_errors(path):
@@ -272,11 +275,43 @@ def new_scratch(path: Path, columns: Sequence[Column]) -> Iterator[Callable[[Col
         file.close()
 
 
-def read_scratch(path: Path) -> Iterator[Columns]:
-    """The batches of a file of `new_scratch`, one after the other."""
+def read_scratch(path: Path, group_bytes: int) -> Iterator[pa.RecordBatch]:
+    """The rows of a file of `new_scratch` in their order, in groups for a writer of `new_shard`.
+
+    A group ends with the row that fills ``group_bytes``, wherever batches end, and is in one piece, as Arrow has it: what
+    a writer makes of it depends on nothing but the rows.
+    """
+    held: list[pa.RecordBatch] = []
+    free = group_bytes
     with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as reader:
         for batch in reader:
-            yield {name: _to_numpy(batch.column(name)) for name in batch.schema.names}
+            ends = np.cumsum(_row_bytes(batch))
+            start, used = 0, 0
+            while start < len(batch):
+                stop = min(int(np.searchsorted(ends, used + free)) + 1, len(batch))
+                held.append(batch.slice(start, stop - start))
+                free -= int(ends[stop - 1]) - used
+                start, used = stop, int(ends[stop - 1])
+                if free <= 0 or len(held) == HELD_BATCHES:
+                    held[:] = [pa.concat_batches(held)]
+                if free <= 0:
+                    yield held.pop()
+                    free = group_bytes
+    if held:
+        yield pa.concat_batches(held)
+
+
+def _row_bytes(batch: pa.RecordBatch) -> np.ndarray:
+    """Bytes of the values of each row."""
+    total = np.zeros(len(batch), dtype=np.int64)
+    for array in batch.columns:
+        if pa.types.is_list(array.type):
+            total += np.diff(_to_numpy(array.offsets)) * (array.type.value_type.bit_width // 8)
+        elif pa.types.is_string(array.type):
+            total += np.diff(np.frombuffer(array.buffers()[1], np.int32)[array.offset :][: len(array) + 1])
+        else:
+            total += -(-array.type.bit_width // 8)
+    return total
 
 
 def write_text(path: Path, pieces: Iterable[str]) -> None:
