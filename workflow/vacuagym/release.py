@@ -119,9 +119,10 @@ def build_release(
     shutil.rmtree(out, ignore_errors=True)
     shards, start = [], 0
     for dataset, paths in features.items():
-        written, rows = _write_dataset(out, dataset, columns[dataset], paths, labels[dataset], splits, start)
-        shards += written
-        start += rows
+        found, geometries = _scatter(out, dataset, columns[dataset], paths, labels[dataset], splits, start)
+        for parts in found:
+            shards += _write_files(out, dataset, columns[dataset], splits, parts)
+        start += geometries
     run = json.loads(manifest_file.read_text())
     checks = json.loads(validation.read_text())
     write_text(out / DICTIONARY, [_dictionary_text(columns)])
@@ -132,11 +133,10 @@ def build_release(
     print(f"{len(shards)} files, {sum(shard.rows for shard in shards):,} rows, {len(configs)} configurations")
 
 
-def _write_dataset(out, dataset, columns, features, labels, splits, start) -> tuple[list[Shard], int]:
-    """Write the files of one dataset; its geometries are the rows from ``start`` of the splits' tables.
+def _scatter(out, dataset, columns, features, labels, splits, start) -> tuple[list[tuple[str, ...]], int]:
+    """Sort the rows of one dataset into scratch files by their parts; returns the parts there are and the geometries.
 
-    Rows are scattered among scratch files by their parts as they come, and each of these then becomes files of full row
-    groups: memory holds one group and what a file says of its groups, and a file's bytes do not depend on the shards.
+    Its geometries are the rows from ``start`` of the splits' tables.
     """
     writers, schema = {}, arrow_schema(columns, {})
     total = sum(read_metadata(path)[0] for path in features)
@@ -146,30 +146,36 @@ def _write_dataset(out, dataset, columns, features, labels, splits, start) -> tu
             for geometry, draws in _batches(dataset, columns, feature_path, label_path, splits, start):
                 assigned = np.stack([geometry[split] for split in splits])
                 order = np.lexsort(assigned)  # rows of the same parts stay in their order
-                samples = np.arange(n_rows(draws)).reshape(len(order), -1)
-                rows = take(geometry, np.repeat(order, samples.shape[1])) | take(draws, samples[order].ravel())
+                n = n_rows(draws) // len(order)  # draws of a geometry
+                rows = take(geometry, np.repeat(order, n)) | take(draws, (order[:, None] * n + np.arange(n)).ravel())
                 joined, assigned = record_batch(rows, schema), assigned[:, order]
                 for first, stop in _runs(assigned):
                     parts = tuple(assigned[:, first].tolist())
                     if parts not in writers:
                         scratch = new_scratch(_scratch(out, dataset, parts), schema)
                         writers[parts] = open_files.enter_context(scratch)
-                    writers[parts](joined[first * samples.shape[1] : stop * samples.shape[1]])
+                    writers[parts](joined[first * n : stop * n])
                 start += len(order)
                 advance(len(order))
-    shards = []
-    for parts in sorted(writers):
-        groups = read_scratch(_scratch(out, dataset, parts), GROUP_BYTES)
-        made_by = {"table": f"release/{dataset}", "parts": dict(zip(splits, parts, strict=True))}
-        for number, first in enumerate(groups):
-            name, rows = f"{_stem(dataset, parts)}-{number:05d}.parquet", 0
-            with new_shard(out / name, columns, made_by) as write:
-                for group in chain([first], islice(groups, FILE_GROUPS - 1)):
-                    write(group)
-                    rows += len(group)
-            shards.append(Shard(name, dataset, parts, rows, (out / name).stat().st_size, file_sha256(out / name)))
-        _scratch(out, dataset, parts).unlink()
-    return shards, total
+    return sorted(writers), total
+
+
+def _write_files(out, dataset, columns, splits, parts) -> Iterator[Shard]:
+    """Turn the scratch file of some parts into files of full row groups, whose bytes do not depend on the run's shards.
+
+    Memory holds one group and what a file says of its groups.
+    """
+    scratch = _scratch(out, dataset, parts)
+    groups = read_scratch(scratch, GROUP_BYTES)
+    made_by = {"table": f"release/{dataset}", "parts": dict(zip(splits, parts, strict=True))}
+    for number, first in enumerate(groups):
+        name, rows = f"{_stem(dataset, parts)}-{number:05d}.parquet", 0
+        with new_shard(out / name, columns, made_by) as write:
+            for group in chain([first], islice(groups, FILE_GROUPS - 1)):
+                write(group)
+                rows += len(group)
+        yield Shard(name, dataset, parts, rows, (out / name).stat().st_size, file_sha256(out / name))
+    scratch.unlink()
 
 
 def _runs(columns: np.ndarray) -> list[tuple[int, int]]:
