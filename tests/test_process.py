@@ -39,6 +39,18 @@ def test_a_job_over_its_memory_ends_with_a_message(tmp_path):
     assert "rule: peak of 1" in next(dishonest_declarations(tmp_path / "memory.tsv"))
 
 
+def test_a_job_that_is_over_before_the_watchdog_looks_again_ends_the_same_way():
+    job = (
+        "from vacuagym.process import watch\nstop = watch('build_split', {limit})\n"
+        "held = b'x' * 100_000_000\ndel held\nstop()\nprint('done')\n"
+    )
+    for _ in range(5):
+        done = run(job.format(limit=100))
+        assert done.returncode == 137 and "build_split uses 1" in done.stderr
+    done = run(job.format(limit=1000))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
 def test_a_job_that_hangs_ends_with_a_trace():
     """Also in compiled code that never lets another thread of the interpreter run."""
     done = run(

@@ -28,7 +28,7 @@ def job(snakemake):
     def record():
         record_memory(Path("logs/memory.tsv"), snakemake.rule, wildcards, mem_mb, peak_memory_mb())
 
-    watch(f"{snakemake.rule} {wildcards}".strip(), mem_mb, record, RUN_LOCK)
+    stop_watching = watch(f"{snakemake.rule} {wildcards}".strip(), mem_mb, record, RUN_LOCK)
     if runtime := snakemake.resources.get("runtime"):
         limit_time(60 * runtime)
     start = time.monotonic()
@@ -38,6 +38,7 @@ def job(snakemake):
         print(f"error: {error}")
         sys.exit(1)
     finally:
+        stop_watching()
         print(f"{time.monotonic() - start:.1f} s, peak memory {peak_memory_mb():.0f} MB of {mem_mb} MB")
         record()
 

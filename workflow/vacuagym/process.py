@@ -4,6 +4,7 @@ import csv
 import ctypes
 import faulthandler
 import fcntl
+import itertools
 import os
 import secrets
 import sys
@@ -121,38 +122,53 @@ def date_back(paths: Iterable[str | Path]) -> int:
     return count
 
 
-def watch(name: str, limit_mb: float, record: Callable[[], None] = lambda: None, run_lock: Path | None = None) -> None:
-    """End this process with a message as soon as its resident memory passes ``limit_mb`` or the run that started it ends.
+def watch(
+    name: str, limit_mb: float, record: Callable[[], None] = lambda: None, run_lock: Path | None = None
+) -> Callable[[], None]:
+    """End this process with a message as soon as its memory passes ``limit_mb`` or the run that started it ends.
 
     Parameters
     ----------
     name : of the job, its rule first.
     record : called before the process ends for its memory, with exit status 137.
     run_lock : the lock of the run; a job must not write into a folder in which another run works by then.
+
+    Returns
+    -------
+    A function to call when the work is done: it looks a last time, since a job may be over before the next look, and stops
+    watching.
     """
     run = run_holding(run_lock) if run_lock else None
+    looking = threading.Lock()
 
     def end(message: str, status: int) -> None:
         os.write(2, f"error: {name} {message}\n".encode())
         os._exit(status)
 
-    def poll():
-        turn = 0
-        while True:
-            used = _status_kb("VmRSS") * 1024 / 1e6
-            if used > limit_mb:
-                record()
-                end(
-                    f"uses {used:.0f} MB, declared mem_mb is {limit_mb:.0f}; "
-                    f"raise resources.{name.split()[0]}.mem_mb in the config or lower shard_rows",
-                    _KILLED,
-                )
-            turn += 1
-            if run and turn % 10 == 0 and run_holding(run_lock) != run:
-                end("ends, because the run that started it has ended", 1)
+    def check_memory() -> None:
+        used = peak_memory_mb()
+        if used > limit_mb:
+            record()
+            end(
+                f"uses {used:.0f} MB, declared mem_mb is {limit_mb:.0f}; "
+                f"raise resources.{name.split()[0]}.mem_mb in the config or lower shard_rows",
+                _KILLED,
+            )
+
+    def poll() -> None:
+        for turn in itertools.count(1):
+            with looking:
+                check_memory()
+                if run and turn % 10 == 0 and run_holding(run_lock) != run:
+                    end("ends, because the run that started it has ended", 1)
             time.sleep(0.05)
 
+    def stop() -> None:
+        looking.acquire()
+        check_memory()
+
     threading.Thread(target=poll, name="watchdog", daemon=True).start()
+    return stop
 
 
 def limit_time(seconds: float) -> None:
