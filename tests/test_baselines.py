@@ -275,7 +275,7 @@ def test_labels_made_on_demand_are_those_of_the_run(shards):
     paths, split = shards
     parts, inputs = evaluation.load_parts(split, "cicy3"), inputs_of(["cicy3"], labeller())
     choice = {"cicy3": baselines.in_part(parts, "train")}
-    _, pool, _ = baselines.sample_rows(inputs, paths, choice, 250, [0])
+    _, pool = baselines.sample_rows(inputs, paths, choice, 250, 0)
     ask = active_learning.oracle("cicy3", paths, pool, labeller(), MODEL, SEED)
     asked = np.random.default_rng(1).permutation(len(pool["sample"]))[:60]
     classes, scored = ask(asked)

@@ -72,7 +72,7 @@ def scan(
     inputs = baselines.inputs_of([dataset], labeller)
 
     def sample(choice, rows, seed):
-        x, table, _ = baselines.sample_rows(inputs, shards, {dataset: choice}, rows, [seed])
+        x, table = baselines.sample_rows(inputs, shards, {dataset: choice}, rows, seed)
         if not table:
             raise InputError(f"split {SPLIT}", f"has no rows of {dataset} to train and test on; raise n_limit")
         return x, table

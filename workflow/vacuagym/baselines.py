@@ -279,8 +279,8 @@ def scored_in_part(parts: np.ndarray, part: str) -> Callable[[Columns], np.ndarr
     return lambda rows: inside(rows) & evaluation.scored(rows)
 
 
-def sample_rows(inputs: Inputs, shards: Shards, wanted: Mapping[str, Callable], limit: int, seeds: Sequence[int]):
-    """Samples of the wanted rows of datasets, one a seed, of at most ``limit`` rows each; holds nothing but these.
+def sample_rows(inputs: Inputs, shards: Shards, wanted: Mapping[str, Callable], limit: int, seed: int):
+    """A sample of the wanted rows of datasets, of at most ``limit`` rows; holds nothing but these.
 
     Parameters
     ----------
@@ -288,8 +288,7 @@ def sample_rows(inputs: Inputs, shards: Shards, wanted: Mapping[str, Callable], 
 
     Returns
     -------
-    x, rows : inputs (n, columns) and label columns of the rows that are in any sample.
-    samples : for each seed, which of these rows are its sample; int, ascending.
+    x, rows : inputs (n, columns) and label columns of the sample, in the order of the tables.
     """
     total = sum(
         np.count_nonzero(choice(batch))
@@ -297,21 +296,15 @@ def sample_rows(inputs: Inputs, shards: Shards, wanted: Mapping[str, Callable], 
         for _, labels in shards[dataset]
         for batch in read_rows(labels, evaluation.reads(read_metadata(labels)[1]))
     )
-    size = min(limit, total)
-    chosen = [np.sort(np.random.default_rng(seed).choice(total, size, replace=False)) for seed in seeds]
-    union = np.unique(np.concatenate(chosen))
+    chosen = np.sort(np.random.default_rng(seed).choice(total, min(limit, total), replace=False))
     first, blocks, tables = 0, [np.empty((0, len(inputs.sees)))], []
     for dataset, choice in wanted.items():
         for x, rows in read_inputs(inputs, shards[dataset], choice):
-            low, high = np.searchsorted(union, [first, first + len(x)])
-            blocks.append(x[union[low:high] - first])
-            tables.append(take(rows, union[low:high] - first))
+            low, high = np.searchsorted(chosen, [first, first + len(x)])
+            blocks.append(x[chosen[low:high] - first])
+            tables.append(take(rows, chosen[low:high] - first))
             first += len(x)
-    return (
-        np.concatenate(blocks),
-        concatenate(tables) if tables else {},
-        [np.searchsorted(union, sample) for sample in chosen],
-    )
+    return np.concatenate(blocks), concatenate(tables) if tables else {}
 
 
 # --- scores -----------------------------------------------------------------------------------------------------------
@@ -372,20 +365,19 @@ def score_baselines(
     trained = [name for name in shards if (name != dataset) == (split == f"ood_dataset_{dataset}")]
     inputs, seeds = inputs_of(dict.fromkeys([*trained, dataset]), labeller), range(n_seeds)
     wanted = {name: scored_in_part(parts[name], "train") for name in trained}
-    x, rows, samples = sample_rows(inputs, shards, wanted, train_rows, seeds)
-    classes = evaluation.class_codes(rows["stability"]) if rows else np.empty(0, dtype=np.int8)
-    if min(len(np.unique(classes[sample])) for sample in samples) < 2:
-        raise InputError(
-            f"split {split}",
-            f"has scored training rows of {', '.join(trained)} of fewer than two classes; raise n_limit",
-        )
-    print(f"{split}, {dataset}: {x.shape[1]} inputs, {len(samples[0]):,} training rows of {', '.join(trained)}")
     models = [name for name, sees in SEES.items() if sees != CYCLE or inputs.cyclic]
-    fitted = {
-        (name, seed): fit(name, seed, inputs, x[samples[seed]], classes[samples[seed]])
-        for name in models
-        for seed in seeds
-    }
+    fitted, n_train = {}, 0
+    for seed in seeds:  # one sample at a time in memory
+        x, rows = sample_rows(inputs, shards, wanted, train_rows, seed)
+        classes = evaluation.class_codes(rows["stability"]) if rows else np.empty(0, dtype=np.int8)
+        n_train = len(x)
+        if len(np.unique(classes)) < 2:
+            raise InputError(
+                f"split {split}",
+                f"has scored training rows of {', '.join(trained)} of fewer than two classes; raise n_limit",
+            )
+        fitted |= {(name, seed): fit(name, seed, inputs, x, classes) for name in models}
+    print(f"{split}, {dataset}: {x.shape[1]} inputs, {n_train:,} training rows of {', '.join(trained)}")
     tallies = {key: np.zeros(evaluation.N_TALLY) for key in fitted}
     for x, rows in in_blocks(read_inputs(inputs, shards[dataset], scored_in_part(parts[dataset], "test"))):
         truth = evaluation.class_codes(rows["stability"])
@@ -396,8 +388,9 @@ def score_baselines(
     if n_test == 0:
         raise InputError(f"split {split}", f"has no scored row of {dataset} in its test part; raise n_limit")
     return [
-        {"split": split, "dataset": dataset, "model": name, "seed": seed, "n_train": len(samples[seed])}
+        {"split": split, "dataset": dataset, "model": name, "seed": seed, "n_train": n_train}
         | {"n_test": n_test}
         | {metric: float(value) for metric, value in evaluation.metrics(tallies[name, seed]).items()}
-        for name, seed in fitted
+        for name in models
+        for seed in seeds
     ]
