@@ -3,7 +3,7 @@ PYTHON ?= python3
 CORES ?= 2
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: run test slow bench lint lock clean
+.PHONY: run test slow thorough bench lint config lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -12,10 +12,14 @@ run: .venv/installed
 	@echo "features, labels and splits: results/   what each column means: results/data_dictionary.csv   logs: logs/"
 
 test: .venv/installed-test
-	.venv/bin/python -m pytest -m "not slow"
+	.venv/bin/python -m pytest -m "not slow and not thorough"
 
 slow: .venv/installed-test
-	.venv/bin/python -m pytest -m slow
+	.venv/bin/python -m pytest -m "slow and not thorough"
+
+# What is too long for continuous integration.
+thorough: .venv/installed-test
+	.venv/bin/python -m pytest -m thorough
 
 bench: run .venv/installed-test
 	.venv/bin/python benchmarks/bench_geometry.py
@@ -41,6 +45,10 @@ lint: .venv/installed-test
 .venv/installed-test: envs/requirements-test.lock .venv/installed
 	$(PIP) install --require-hashes -r envs/requirements-test.lock
 	touch $@
+
+# The default configuration, its table and its schema follow from the types in vacuagym/config.py.
+config: .venv/installed
+	.venv/bin/python -m vacuagym.config
 
 # The lock files follow from pyproject.toml, the packages of the conda environment from the lock.
 lock: .venv/installed-test

@@ -14,25 +14,26 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import f1_score
 
-from vacuagym import models
-from vacuagym.steps import feature_columns
+from vacuagym.geometry import FAMILIES
+from vacuagym.models import labeller
+from vacuagym.schema import FEATURE
 from vacuagym.tables.hashing import hash_rows
 from vacuagym.tables.shards import read_rows
 
 COUPLINGS = ("log10_flux", "condensate_rank", "string_coupling", "uplift_ratio", "is_mirror")
-NOT_INPUTS = ("dataset", "geometry_id", "duplicate_group")
+SETTINGS = {"name": "supergravity", "draws": 1, "starts": 1}
 TEST_SHARE, BOOTSTRAPS = 0.3, 400
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=Path("results"), help="results of a run")
-    parser.add_argument("--rows", type=int, default=20_000, help="geometries a dataset, at most")
+    parser.add_argument("--rows", type=int, default=20_000, help="geometries per dataset, at most")
     parser.add_argument("--seeds", type=int, default=5, help="fresh seeds")
     parser.add_argument("--target", default="stability", choices=("stability", "vacuum_type"))
     options = parser.parse_args()
     print(f"{options.target}, macro-F1   controlled  couplings  with geometry  gain [95 % interval]")
-    for dataset in ("ks", "cicy3", "fth6d"):
+    for dataset in FAMILIES:
         inputs, groups, features = geometry_table(options.results, dataset, options.rows)
         runs = [one_seed(dataset, inputs, groups, features, seed, options.target) for seed in range(options.seeds)]
         share, alone, both = (np.mean([run[k] for run in runs]) for k in range(3))
@@ -43,9 +44,10 @@ def main():
 
 def geometry_table(results, dataset, limit):
     """Numbers of each geometry (rows, k), its duplicate group, and the columns that the label model reads, in batches."""
-    labeller = models.labeller("supergravity")
-    flat = [c.name for c in feature_columns(dataset) if c.name not in NOT_INPUTS and not c.type.startswith("list")]
-    reads = list(dict.fromkeys([*flat, "duplicate_group", *labeller.reads(dataset)]))
+    family = FAMILIES[dataset]
+    needed = labeller(SETTINGS, 0).model.reads(family)
+    flat = [c.name for c in family.feature_columns if c.role == FEATURE and not c.type.startswith("list")]
+    reads = list(dict.fromkeys([*flat, "duplicate_group", *needed]))
     inputs, groups, batches, rows = [], [], [], 0
     for path in sorted((results / "features" / dataset).glob("part-*.parquet")):
         for batch in read_rows(path, reads):
@@ -53,15 +55,15 @@ def geometry_table(results, dataset, limit):
                 break
             inputs.append(np.column_stack([batch[name] for name in flat]).astype(float))
             groups.append(batch["duplicate_group"])
-            batches.append({name: batch[name] for name in labeller.reads(dataset)})
+            batches.append({name: batch[name] for name in needed})
             rows += len(groups[-1])
     return np.concatenate(inputs), np.concatenate(groups), batches
 
 
 def one_seed(dataset, inputs, groups, batches, seed, target):
     """Share of controlled rows, macro-F1 of both trees, and bootstrapped gains of the second over the first."""
-    labeller = models.labeller("supergravity")
-    tables = [labeller.label(1_000 + seed, dataset, batch, 1, 1) for batch in batches]
+    model = labeller(SETTINGS, 1_000 + seed)
+    tables = [model.label(FAMILIES[dataset], batch) for batch in batches]
     controlled, truth = (np.concatenate([table[name] for table in tables]) for name in ("controlled", target))
     couplings = np.concatenate([np.column_stack([table[name] for name in COUPLINGS]) for table in tables])
     test = hash_rows([groups], f"signal {seed}") / 2.0**63 < TEST_SHARE

@@ -1,4 +1,4 @@
-"""The label engine beside scipy.optimize, one problem at a time, on the same problems of the toy model.
+"""The search of the toy model beside scipy.optimize, one problem at a time, on the same problems of the toy model.
 
     .venv/bin/python benchmarks/bench_labels.py [--features results/features] [--rows 6000] [--out FOLDER]
 
@@ -7,9 +7,9 @@ draw of couplings with three descents and one search for the critical point that
 point and looks for barriers, which the reference does not. All times are CPU times of one core, after compilation.
 
 The reference is scipy.optimize as a person would use it who wants it fast: value, gradient and the right Hessian as numpy
-expressions of whole vectors, one call of `minimize` a start, stopped where V falls without bound, one call of `root` for the
-critical point, and LAPACK for its inertia. The first table has the method that is the fastest of those that converge; the
-second compares methods on the real mix of all geometries.
+expressions of whole vectors, one call of `minimize` per start, stopped where V falls without bound, one call of `root` for the
+critical point, and LAPACK for its inertia; a descent has converged if it ends with a gradient below 1e-7. The first table has
+the method that is the fastest of those that converge; the second compares methods on the real mix of all geometries.
 
 Floating-point operations are counted by running the formulas uncompiled on numbers that count (an addition, product,
 quotient, comparison or root is one). The peak is that of fused multiply-adds in registers, two operations each, measured
@@ -17,44 +17,32 @@ here; labels may not fuse, so half of it is their limit.
 """
 
 import argparse
-import csv
-import io
-import math
-import subprocess
 import sys
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
+import polars as pl
 from llvmlite import ir
+from measure import as_markdown, in_own_process
 from numba import njit
 from numba.core.extending import intrinsic
 from scipy import optimize
 
-from vacuagym import engine, models
-from vacuagym.engine import labels
-from vacuagym.engine.draws import draw_key
-from vacuagym.engine.lanes import LANES, LANES_TYPE, lane_storage, lane_view
-from vacuagym.engine.linalg import factor, solve
-from vacuagym.engine.model import pack
-from vacuagym.engine.search import CONVERGED, DESCEND
-from vacuagym.errors import InputError
-from vacuagym.geometry import COUNTS
-from vacuagym.models import toy_eft
+from vacuagym.geometry import FAMILIES
+from vacuagym.models import labeller
+from vacuagym.models.parameters import pack
+from vacuagym.models.toy_eft import labels
+from vacuagym.models.toy_eft import potential as toy
+from vacuagym.models.toy_eft.search import CONVERGED, DESCEND
+from vacuagym.models.toy_eft.simd import LANES, LANES_TYPE, lane_storage, lane_view
+from vacuagym.numerics.linalg import factor, solve
+from vacuagym.numerics.philox import draw_key
+from vacuagym.tables.shards import BATCH_ROWS
 
 N_DRAWS, N_STARTS, SEED = 3, 3, 1
-COLUMNS = (
-    "fields",
-    "labels",
-    "engine_us_per_label",
-    "scipy_us_per_label",
-    "ratio",
-    "scipy_converged",
-    "gflops",
-    "of_peak",
-)
+FAMILY = next(iter(FAMILIES.values()))  # its name is part of the key of the draws, nothing else of it matters
 # scipy's methods, the derivatives given to them, and their options; the first is that of the main table
 METHODS = {
     "trust-ncg": ("trust-ncg", 2, {"gtol": 1e-8, "maxiter": 300}),
@@ -63,84 +51,83 @@ METHODS = {
     "BFGS": ("BFGS", 1, {"gtol": 1e-8, "maxiter": 1000}),
     "BFGS, no derivatives given": ("BFGS", 0, {"gtol": 1e-5, "maxiter": 1000}),
 }
-REFERENCE = """The reference is scipy.optimize, one problem at a time: value, gradient and the right Hessian as numpy expressions
-of whole vectors, one call of `minimize` a start (stopped where V falls without bound), one call of `root` for the critical
-point, LAPACK for its inertia; {ms:.1f} ms a call on the real mix. It proves nothing and looks for no barrier; the engine does.
-"""
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--features", type=Path, default=Path("results/features"), help="feature shards: the real mix")
-    parser.add_argument("--rows", type=int, default=6000, help="labels a line for the engine")
-    parser.add_argument("--reference-rows", type=int, default=60, help="labels a line for scipy")
+    parser.add_argument("--rows", type=int, default=6000, help="labels per line for the engine")
+    parser.add_argument("--reference-rows", type=int, default=60, help="labels per line for scipy")
     parser.add_argument("--out", type=Path, help="folder for labels.csv and labels.md")
     options = parser.parse_args()
     peak = fma_peak()
     rows = [compare(str(n), np.full(options.rows // N_DRAWS, n), options, peak) for n in (2, 4, 8, 16, 32)]
-    text = ""
+    methods = ""
     if options.features.exists():
         n_moduli = real_mix(options.features, options.rows // N_DRAWS)
         rows.append(compare("real mix", n_moduli, options, peak))
-        seconds = rows[-1]["engine_us_per_label"] * N_DRAWS * sum(COUNTS.values()) * 1e-6
-        text += (
-            f"All {sum(COUNTS.values()):,} geometries × {N_DRAWS} draws × {N_STARTS} starts: {seconds:.1f} CPU s.\n\n"
-        )
-        text += compare_methods(n_moduli, options.reference_rows, rows[-1]["engine_us_per_label"])
+        count, engine_us = sum(family.count for family in FAMILIES.values()), rows[-1]["engine_us_per_label"]
+        seconds = engine_us * N_DRAWS * count * 1e-6
+        methods = f"All {count:,} geometries × {N_DRAWS} draws × {N_STARTS} starts: {seconds:.1f} CPU s.\n\n"
+        methods += f"{as_markdown(compare_methods(n_moduli, options.reference_rows, engine_us), 2)}\n\n"
     else:
         print(f"{options.features} does not exist: no line for the real mix; `make run` makes it")
-    memory = {n: peak_memory(n) for n in (1_000, 40_000)}
-    text += (
-        "\nPeak memory of a process: " + ", ".join(f"{mb} MB for {n:,} geometries" for n, mb in memory.items()) + ".\n"
-    )
-    text = f"{as_markdown(rows)}\nFMA peak of a core: {peak:.0f} GFLOP/s. {text}"
+    table = pl.DataFrame(rows)
+    memory = ", ".join(f"{peak_memory(n):.0f} MB for {n:,} geometries" for n in (1_000, 40_000))
+    text = f"{as_markdown(table, 2)}\n\nFMA peak of a core: {peak:.0f} GFLOP/s. {methods}Peak memory of a process: {memory}.\n"
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "labels.csv").write_text(as_csv(rows))
+        table.write_csv(options.out / "labels.csv")
         (options.out / "labels.md").write_text(text)
     print(text)
 
 
+def toy_labeller(parameters):
+    return labeller({"name": "toy_eft", "draws": N_DRAWS, "starts": N_STARTS, "parameters": parameters}, SEED)
+
+
 def compare(name, n_moduli, options, peak) -> dict:
     """One line of the table: the engine and scipy on geometries of these numbers of moduli."""
-    model, parameters = models.resolve("toy_eft", {"max_fields": 32} if name != "real mix" else {})
+    model = toy_labeller({"max_fields": 32} if name != "real mix" else {})
     features = {"geometry_id": np.arange(len(n_moduli)), "n_moduli": n_moduli.astype(np.int32)}
 
     def run():
-        engine.label(model, parameters, SEED, "ks", features, N_DRAWS, N_STARTS)
+        model.label(FAMILY, features)
 
     run()  # compiles
     engine_time = min(cpu_time(run) for _ in range(5)) / (len(n_moduli) * N_DRAWS)
-    sizes = model.n_fields(features, parameters)
-    scipy_time, converged = time_reference(model, parameters, sizes, options.reference_rows, next(iter(METHODS)))
-    gflops = search_speed(model, parameters, int(np.median(sizes)))
-    line = dict(zip(COLUMNS, (name, len(n_moduli) * N_DRAWS, engine_time * 1e6, scipy_time * 1e6), strict=False))
-    line |= {"ratio": scipy_time / engine_time, "scipy_converged": converged}
-    line |= {"gflops": gflops, "of_peak": gflops / peak}
-    print({key: value if isinstance(value, str) else round(float(value), 3) for key, value in line.items()}, flush=True)
-    return line
+    sizes = toy.n_fields(features, model.values)
+    scipy_time, converged = time_reference(model.values, sizes, options.reference_rows, next(iter(METHODS)))
+    gflops = search_speed(model.values, int(np.median(sizes)))
+    print(f"{name}: done", file=sys.stderr, flush=True)
+    return {
+        "fields": name,
+        "labels": len(n_moduli) * N_DRAWS,
+        "engine_us_per_label": engine_time * 1e6,
+        "scipy_us_per_label": scipy_time * 1e6,
+        "ratio": scipy_time / engine_time,
+        "scipy_converged": converged,
+        "gflops": gflops,
+        "of_peak": gflops / peak,
+    }
 
 
-def compare_methods(n_moduli, rows, engine_us) -> str:
-    """The table of scipy's methods on geometries of these numbers of moduli, as markdown."""
-    model, parameters = models.resolve("toy_eft")
-    sizes = model.n_fields({"n_moduli": n_moduli}, parameters)
-    lines = ["| scipy's method, real mix | µs a label | ratio | ends with gradient < 1e-7 |", "|---|---|---|---|"]
-    fastest = math.inf
+def compare_methods(n_moduli, rows, engine_us) -> pl.DataFrame:
+    """What scipy's methods take on geometries of these numbers of moduli."""
+    sizes, lines = toy.n_fields({"n_moduli": n_moduli}, toy_labeller({}).values), []
     for method in METHODS:
-        seconds, converged = time_reference(model, parameters, sizes, rows, method)
+        seconds, converged = time_reference(toy_labeller({}).values, sizes, rows, method)
         us = seconds * 1e6
-        fastest = min(us, fastest)
-        lines.append(f"| {method} | {us:,.0f} | {us / engine_us:,.0f} | {converged:.0%} |")
-    return REFERENCE.format(ms=fastest * 1e-3 / (N_STARTS + 1)) + "\n" + "\n".join(lines) + "\n"
+        lines.append({"method": method, "us_per_label": us, "ratio": us / engine_us, "converged": converged})
+    return pl.DataFrame(lines)
 
 
-def time_reference(model, parameters, sizes, rows, method):
-    """CPU seconds a label of the reference with a method, and the share of its descents that converge."""
+def time_reference(values, sizes, rows, method):
+    """CPU seconds per label of the reference with a method, and the share of its descents that converge."""
     chosen = np.linspace(0, len(sizes) - 1, rows).astype(int)
     seconds, converged, solves = 0.0, 0, 0
     for g in chosen:
-        solver, couplings, starts = problems(model, parameters, int(sizes[g]), np.array([g]))
+        solver, couplings, starts = problems(values, int(sizes[g]), np.array([g]))
         _, _, outcomes, _ = solver.search(DESCEND, couplings, np.zeros(N_STARTS, np.int64), starts[0, 1:].copy())
         begun = time.process_time()
         gradients = reference(solver.n, couplings[0], starts[0], method)
@@ -151,36 +138,27 @@ def time_reference(model, parameters, sizes, rows, method):
     return seconds / rows, converged / max(solves, 1)
 
 
-def peak_memory(geometries) -> int:
+def peak_memory(geometries) -> float:
     """Peak memory in MB of a new process that labels so many geometries of 16 fields, in batches as the workflow does."""
-    script = f"""
-import numpy as np
-from vacuagym import engine, models
-from vacuagym.tables.shards import BATCH_ROWS
-model, parameters = models.resolve("toy_eft")
-for first in range(0, {geometries}, BATCH_ROWS):
-    ids = np.arange(first, min(first + BATCH_ROWS, {geometries}))
-    features = {{"geometry_id": ids, "n_moduli": np.full(len(ids), 16)}}
-    engine.label(model, parameters, {SEED}, "ks", features, {N_DRAWS}, {N_STARTS})
-(line,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
-print(int(line.split()[1]) * 1024 // 10**6)
-"""
-    return int(subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True).stdout)
+    model, calls = toy_labeller({}), []
+    for ids in np.split(np.arange(geometries), range(BATCH_ROWS, geometries, BATCH_ROWS)):
+        features = {"geometry_id": ids, "n_moduli": np.full(len(ids), 16)}
+        calls.append((model.values, SEED, FAMILY, features, N_DRAWS, N_STARTS))
+    return in_own_process("vacuagym.models.toy_eft.labels:label", calls)["peak_mb"]
 
 
-def problems(model, parameters, n, geometry):
+def problems(values, n, geometry):
     """A solver, couplings and starts of the first draw of geometries of n fields."""
-    couplings, starts = np.empty((len(geometry), model.n_couplings(n))), np.empty((len(geometry), 1 + N_STARTS, n))
-    regimes, uniforms = np.empty(len(geometry), dtype=np.int64), np.empty(model.n_uniforms(n))
-    sample = np.zeros(len(geometry), dtype=np.int32)
-    drawn = labels.compile_draws(model)
-    drawn(n, pack(model, parameters), draw_key(SEED, "ks"), geometry, sample, uniforms, couplings, regimes, starts)
-    return labels.Solver(model, n), couplings, starts
+    solver, sample = labels.Solver(toy, n), np.zeros(len(geometry), dtype=np.int32)
+    couplings, _, starts = labels.draw_block(
+        solver, pack(values), draw_key(SEED, FAMILY.name), geometry, sample, N_STARTS
+    )
+    return solver, couplings, starts
 
 
-def search_speed(model, parameters, n, rows=2000) -> float:
+def search_speed(values, n, rows=2000) -> float:
     """GFLOP/s of the descents of n fields."""
-    solver, couplings, starts = problems(model, parameters, n, np.arange(rows))
+    solver, couplings, starts = problems(values, n, np.arange(rows))
     problem, starts = np.repeat(np.arange(rows), N_STARTS), starts[:, 1:].reshape(-1, n)
     turns = solver.search(DESCEND, couplings, problem, starts)[3]
     seconds = min(cpu_time(lambda: solver.search(DESCEND, couplings, problem, starts)) for _ in range(3))
@@ -192,7 +170,7 @@ def search_speed(model, parameters, n, rows=2000) -> float:
 
 def reference(n, c, starts, method) -> np.ndarray:
     """What a row asks for, with scipy: three minimisations, one root, its inertia. Returns |gradient| at the three ends."""
-    value, gradient, hessian = potential(n, c)
+    value, gradient, hessian = potential_of(n, c)
     method, order, options = METHODS[method]
     first, second = gradient if order > 0 else None, hessian if order > 1 else None
 
@@ -213,7 +191,7 @@ def reference(n, c, starts, method) -> np.ndarray:
     return np.array(ends)
 
 
-def potential(n, c):
+def potential_of(n, c):
     """V, gradient and Hessian of the toy model as functions of x, in numpy."""
     amplitude, rate, uplift, power, quartic, delta, shift = c[:7]
     tilt, mass = c[7 : 7 + n], c[7 + n : 7 + 2 * n]
@@ -301,7 +279,7 @@ def operations(n, c) -> int:
     hessian, work = numbers(np.zeros((n, n))), numbers(np.zeros(2 * n))
     c = numbers(c)
     Counted.count = 0
-    toy_eft.derivatives(n, c, state, gradient, hessian, work)
+    toy.derivatives(n, c, state, gradient, hessian, work)
     factor(n, hessian, work.reshape(2, n), Counted(1e-10), True)
     solve(n, hessian, gradient)
     return Counted.count
@@ -345,44 +323,11 @@ def cpu_time(function) -> float:
 
 def real_mix(folder, size) -> np.ndarray:
     """Numbers of moduli of ``size`` geometries, each dataset with its share of all geometries."""
-    total, parts = sum(COUNTS.values()), []
-    for dataset, count in COUNTS.items():
-        shards = sorted((folder / dataset).glob("part-*.parquet"))
-        if not shards:
-            print(f"{folder / dataset} holds no shard: {dataset} is missing in the real mix")
-            continue
-        n = np.concatenate([pq.read_table(shard, columns=["n_moduli"])["n_moduli"].to_numpy() for shard in shards])
-        parts.append(np.resize(n, round(size * count / total)))
-    if not parts:
-        raise InputError(folder, "holds no feature shards; run `make run` first")
+    total, parts = sum(family.count for family in FAMILIES.values()), []
+    for dataset, family in FAMILIES.items():
+        n = pl.read_parquet(folder / dataset / "part-*.parquet", columns=["n_moduli"])["n_moduli"].to_numpy()
+        parts.append(np.resize(n, round(size * family.count / total)))
     return np.concatenate(parts)
-
-
-def as_csv(rows) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def as_markdown(rows) -> str:
-    header = (
-        "fields",
-        "engine, µs a label",
-        "scipy, µs a label",
-        "ratio",
-        "scipy ends with gradient < 1e-7",
-        "GFLOP/s",
-        "of FMA peak",
-    )
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    for row in rows:
-        lines.append(
-            f"| {row['fields']} | {row['engine_us_per_label']:.1f} | {row['scipy_us_per_label']:,.0f} "
-            f"| {row['ratio']:,.0f} | {row['scipy_converged']:.0%} | {row['gflops']:.1f} | {row['of_peak']:.1%} |"
-        )
-    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

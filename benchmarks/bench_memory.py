@@ -8,17 +8,15 @@ memory.md.
 """
 
 import argparse
-import csv
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from vacuagym.process import MEMORY_COLUMNS
+import polars as pl
+from measure import as_markdown
 
 ROOT = Path(__file__).parents[1]
-RULE, WILDCARDS, DECLARED, PEAK = MEMORY_COLUMNS
 
 
 def main():
@@ -27,40 +25,30 @@ def main():
     parser.add_argument("--targets", nargs="+", default=["all"], help="what is made")
     parser.add_argument("--out", type=Path, help="folder for memory.md")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        run(Path(folder) / "compiled", options.limits[0], options.targets)
-        peaks = {limit: run(Path(folder) / limit, limit, options.targets) for limit in options.limits}
-    text = as_markdown(peaks)
+    run(options.limits[0], options.targets)  # compiles
+    text = as_markdown(largest_peaks(pl.concat([run(limit, options.targets) for limit in options.limits])), 2)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "memory.md").write_text(text)
+        (options.out / "memory.md").write_text(f"{text}\n")
     print(text)
 
 
-def run(folder, limit, targets) -> dict:
-    """Declared memory and largest peak in MB, by rule and dataset, of a run in a new folder."""
-    shutil.copytree(ROOT / "config", folder / "config")
-    command = [sys.executable, "-m", "snakemake", *targets, "--directory", str(folder), "--cores", "2"]
-    subprocess.run([*command, "--config", f"n_limit={limit}"], cwd=ROOT, check=True, capture_output=True)
-    jobs = {}
-    with open(folder / "logs" / "memory.tsv", newline="") as file:
-        for row in csv.DictReader(file, delimiter="\t"):
-            wildcards = dict(pair.split("=") for pair in row[WILDCARDS].split(",") if pair)
-            job, found = (row[RULE], wildcards.get("dataset", "")), (float(row[DECLARED]), float(row[PEAK]))
-            jobs[job] = max(found, jobs.get(job, found), key=lambda pair: pair[1])
-    shutil.rmtree(folder)
-    return jobs
+def run(limit, targets) -> pl.DataFrame:
+    """The jobs of a run in a new folder, one row per job."""
+    command = [sys.executable, "-m", "snakemake", *targets, "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([*command, "--config", f"n_limit={limit}"], cwd=folder, check=True, capture_output=True)
+        jobs = pl.read_csv(f"{folder}/logs/memory.tsv", separator="\t")
+    return jobs.with_columns(pl.lit(f"n_limit {limit}").alias("limit"))
 
 
-def as_markdown(peaks) -> str:
-    limits = list(peaks)
-    header = ("rule", "dataset", "declared", *(f"n_limit {limit}" for limit in limits), "most / least")
-    lines = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
-    for job, (declared, _) in sorted(peaks[limits[-1]].items()):
-        found = [peaks[limit][job][1] for limit in limits]
-        cells = (*job, f"{declared:.0f}", *(f"{peak:.0f}" for peak in found), f"{max(found) / min(found):.2f}")
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+def largest_peaks(jobs) -> pl.DataFrame:
+    """Declared memory, largest peak of each run, and the largest of these over the least, by rule and dataset."""
+    dataset = pl.col("wildcards").str.extract("dataset=([^,]+)").fill_null("")
+    jobs = jobs.select("rule", dataset.alias("dataset"), pl.col("mem_mb").alias("declared"), "limit", "peak_mb")
+    table = jobs.pivot("limit", values="peak_mb", aggregate_function="max").sort("rule", "dataset")
+    limits = pl.col(jobs["limit"].unique().to_list())
+    return table.with_columns((pl.max_horizontal(limits) / pl.min_horizontal(limits)).alias("most / least"))
 
 
 if __name__ == "__main__":

@@ -11,16 +11,22 @@ it, to couplings that are not: equal A_i, then independent N_i. A path that is l
 """
 
 import argparse
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 from scipy import optimize
 
-from vacuagym.models import supergravity
-from vacuagym.models.supergravity import homotopy, potential
-from vacuagym.tables.columns import n_rows, take
-from vacuagym.tables.shards import read_metadata, read_rows
+from vacuagym.geometry import FAMILIES
+from vacuagym.models import labeller
+from vacuagym.models.supergravity import MODEL
+from vacuagym.models.supergravity.priors import alpha_prime
+from vacuagym.tables.arrays import n_rows, take
+from vacuagym.tables.shards import read_recipe, read_rows
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "models" / "supergravity"))
+import full_potential
 
 N_DRAWS, SEED = 3, 1
 STARTS = (0.7, 1.0, 1.4)  # in units of the Kähler parameters at which x = log(A / w)
@@ -29,8 +35,8 @@ STARTS = (0.7, 1.0, 1.4)  # in units of the Kähler parameters at which x = log(
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=Path("results"), help="results of a run")
-    parser.add_argument("--rows", type=int, default=3000, help="labels a dataset for the model")
-    parser.add_argument("--reference-rows", type=int, default=20, help="labels a dataset for scipy")
+    parser.add_argument("--rows", type=int, default=3000, help="labels per dataset for the model")
+    parser.add_argument("--reference-rows", type=int, default=20, help="labels per dataset for scipy")
     parser.add_argument("--geometries", type=int, default=30, help="CICYs for each number of moduli")
     options = parser.parse_args()
     cost_table(options.results / "features", options.rows, options.reference_rows)
@@ -38,24 +44,26 @@ def main():
     moduli_table(options.results / "features", options.geometries)
 
 
-def defaults():
-    return {name: parameter.default for name, parameter in supergravity.PARAMETERS.items()}
+def label(dataset, features, draws, **parameters):
+    settings = {"name": MODEL.name, "draws": draws, "starts": 0, "parameters": parameters}
+    read = {name: features[name] for name in MODEL.reads(FAMILIES[dataset])}
+    return labeller(settings, SEED).label(FAMILIES[dataset], read)
 
 
 def first_features(features, dataset, rows, *more):
     """The first rows of a dataset's feature shards, with the columns that the model reads, and more."""
-    reads, shard = [*supergravity.reads(dataset), *more], features / dataset / "part-00000.parquet"
-    stop = min(rows, read_metadata(shard)[0])
+    reads, shard = [*MODEL.reads(FAMILIES[dataset]), *more], features / dataset / "part-00000.parquet"
+    stop = min(rows, read_recipe(shard)[0])
     return next(iter(read_rows(shard, reads, 0, stop, stop)))
 
 
 def cost_table(features_folder, n_rows_wanted, n_reference):
     print("dataset  labels  us/label  scipy us/label  ratio  scipy finds what the label is named after")
-    for dataset in ("ks", "cicy3", "fth6d"):
+    for dataset in FAMILIES:
         features = first_features(features_folder, dataset, n_rows_wanted // N_DRAWS)
-        supergravity.label(defaults(), SEED, dataset, features, 1)  # compiles
+        label(dataset, features, 1)  # compiles
         began = time.process_time()
-        table = supergravity.label(defaults(), SEED, dataset, features, N_DRAWS)
+        table = label(dataset, features, N_DRAWS)
         ours = (time.process_time() - began) / n_rows(table)
         rows = np.linspace(0, n_rows(table) - 1, n_reference).astype(int)
         began, agreed = time.process_time(), 0
@@ -77,7 +85,7 @@ def moduli_table(features_folder, n_geometries):
         if len(rows) == 0:
             continue
         chosen = take(features, rows)
-        table = supergravity.label(defaults() | {"no_uplift_fraction": 1.0}, SEED, "cicy3", chosen, 1)
+        table = label("cicy3", chosen, 1, no_uplift_fraction=1.0)
         began = time.process_time()
         found = np.array([solvable(chosen, table, row) for row in range(len(rows))])
         spent = (time.process_time() - began) / len(rows) * 1e3
@@ -90,15 +98,15 @@ def solvable(features, table, row):
     if np.isnan(table["potential_value"][row]):
         return False, False, False
     tied = theory_of("cicy3", features, table, row, row)
-    point = homotopy.refine(tied, row_of(table["critical_point"], row))
+    point = full_potential.refine(tied, row_of(table["critical_point"], row))
     if point is None:
         return True, False, False
     n = len(point)
     equal = tied._replace(amplitudes=np.sign(tied.amplitudes) / n)
-    low, high = np.log(defaults()["gauge_rank_cicy3"])
+    low, high = np.log(MODEL.parameters["gauge_rank_nef_classes"].default)
     ranks = np.exp(np.random.default_rng(row).uniform(low, high, n))
     independent = equal._replace(rates=2 * np.pi / ranks)
-    return True, *(homotopy.follow(tied, end, point) is not None for end in (equal, independent))
+    return True, *(full_potential.follow(tied, end, point) is not None for end in (equal, independent))
 
 
 def row_of(column, row):
@@ -135,13 +143,13 @@ def theory_of(dataset, features, table, row, geometry):
     """The potential of a row, rebuilt from the published couplings and the geometry alone."""
     kappa = intersection_numbers(dataset, features, geometry)
     direction = row_of(table["ray"], row)
-    tau = potential.four_cycles(kappa, direction)
-    amplitudes = direction * tau / (3 * potential.volume(kappa, direction)) * (1 - 2 * table["axion_branch"][row])
+    tau = full_potential.four_cycles(kappa, direction)
+    amplitudes = direction * tau / (3 * full_potential.volume(kappa, direction)) * (1 - 2 * table["axion_branch"][row])
     rates = 2 * np.pi * tau.min() / (float(table["condensate_rank"][row]) * tau)
     chi = features["euler_characteristic"][geometry] * (1 - 2 * int(table["is_mirror"][row]))
-    return potential.Theory(
+    return full_potential.Theory(
         kappa,
-        potential.alpha_prime(chi, float(table["string_coupling"][row])),
+        alpha_prime(chi, float(table["string_coupling"][row])),
         -(10.0 ** float(table["log10_flux"][row])),
         amplitudes,
         rates,
@@ -153,21 +161,21 @@ def theory_of(dataset, features, table, row, geometry):
 def reference(dataset, features, table, row):
     """Minimise one row's potential with scipy; whether a minimum was found exactly if the label is a vacuum."""
     theory, direction = theory_of(dataset, features, table, row, row // N_DRAWS), row_of(table["ray"], row)
-    flux, tau = -theory.w0, potential.four_cycles(theory.kappa, direction)
+    flux, tau = -theory.w0, full_potential.four_cycles(theory.kappa, direction)
     x = -np.log(flux)
     start = direction * np.sqrt(x / (theory.rates[0] * tau[0]))
-    unit = flux**2 / potential.volume(theory.kappa, start) ** 2
+    unit = flux**2 / full_potential.volume(theory.kappa, start) ** 2
 
     def value(u):
-        return potential.value(theory, np.exp(u), np.zeros(len(u))) / unit
+        return full_potential.value(theory, np.exp(u), np.zeros(len(u))) / unit
 
     def gradient(u):
         t = np.exp(u)
-        return t * potential.derivatives(theory, t).gradient / unit
+        return t * full_potential.derivatives(theory, t).gradient / unit
 
     def hessian(u):
         t = np.exp(u)
-        d = potential.derivatives(theory, t)
+        d = full_potential.derivatives(theory, t)
         return (np.outer(t, t) * d.hessian + np.diag(t * d.gradient)) / unit
 
     found = False
@@ -182,8 +190,8 @@ def reference(dataset, features, table, row):
                     method="trust-exact",
                     options={"gtol": 1e-8},
                 )
-                d = potential.derivatives(theory, np.exp(end.x))
-                masses = [potential.masses_squared(block, d.metric) for block in (d.hessian, d.axion_hessian)]
+                d = full_potential.derivatives(theory, np.exp(end.x))
+                masses = [full_potential.masses_squared(block, d.metric) for block in (d.hessian, d.axion_hessian)]
             except (ValueError, np.linalg.LinAlgError):  # left the domain, where K_ij is not positive definite
                 continue
         found = found or (end.success and min(mass.min() for mass in masses) > 0)

@@ -1,17 +1,21 @@
 """The configuration's schema, its messages, and its documentation."""
 
 import copy
+import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
-from vacuagym.config import SCHEMA, checked
+from vacuagym import config as configuration
+from vacuagym.config import read_config
 from vacuagym.errors import InputError
+from vacuagym.geometry import FAMILIES
 
 ROOT = Path(__file__).parents[1]
-DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
 
 
 def changed(**keys):
@@ -19,13 +23,41 @@ def changed(**keys):
 
 
 def test_the_default_configuration_is_valid():
-    assert checked(DEFAULT) == DEFAULT
+    assert read_config() == read_config(DEFAULT) == DEFAULT
+
+
+def test_a_file_says_what_differs_and_the_last_one_counts(tmp_path):
+    """Sections are merged key by key, n_limit is replaced as a whole, and a file that is not there says nothing."""
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    first.write_text("n_limit: {ks: 5, cicy3: null, fth6d: 7}\nbaselines: {seeds: 2}\ndatasets: {cicy3: null}\n")
+    second.write_text("n_limit: 20\nbaselines: {train_rows: 50}\n")
+    config = read_config(first, tmp_path / "missing.yaml", second)
+    assert config["n_limit"] == 20 and config["datasets"]["cicy3"] is None
+    assert config["baselines"] == {"train_rows": 50, "seeds": 2}
+    assert config["datasets"]["ks"] == {"source": "generate"}
+    assert read_config(first)["n_limit"] == {"ks": 5, "cicy3": None, "fth6d": 7}
+
+
+@pytest.mark.parametrize(("text", "expected"), [("n_limit: [", "is not YAML: "), ("- 5\n", "holds [5], expected keys")])
+def test_a_file_that_is_no_configuration_is_named(tmp_path, text, expected):
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(InputError) as error:
+        read_config(tmp_path / "mine.yaml")
+    assert str(error.value).startswith(f"{tmp_path / 'mine.yaml'}: ") and expected in str(error.value)
+
+
+def test_limits_name_every_dataset_of_the_run():
+    with pytest.raises(InputError, match="config key n_limit: names no limit of fth6d"):
+        read_config({"n_limit": {"ks": 5, "cicy3": None}})
+    config = read_config({"n_limit": {"ks": 5}, "datasets": {"cicy3": None, "fth6d": None}})
+    assert config["n_limit"]["ks"] == 5
 
 
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
         (changed(n_limt=20), ["'n_limt'", "n_limit, seed, shard_rows"]),
+        (changed() | {5: 20}, ["unknown key '5'", "n_limit, seed, shard_rows"]),
         (changed(n_limit=0), ["'n_limit' is 0", "at least 1"]),
         (changed(n_limit=-3), ["'n_limit' is -3", "at least 1"]),
         (changed(n_limit="abc"), ["'n_limit' is 'abc'", "at least 1"]),
@@ -39,42 +71,51 @@ def test_the_default_configuration_is_valid():
         (changed(model={"name": "toy", "draws": 3, "starts": 3}), ["'model.name' is 'toy'", "toy_eft"]),
         (changed(model={"name": "toy_eft", "draw": 3, "starts": 3}), ["'model.draw'", "name, draws, starts"]),
         (changed(datasets={"kss": {"source": "generate"}}), ["'datasets.kss'", "ks, cicy3, fth6d"]),
-        (changed(datasets={"ks": None}), ["every dataset"]),
+        (changed(datasets=dict.fromkeys(FAMILIES)), ["every dataset"]),
+        (changed(datasets={"ks": "generate"}), ["'datasets.ks' is 'generate'", "{source: …}"]),
+        (changed(validation={"max_failed_share": 2}), ["'validation.max_failed_share' is 2", "from 0 to 1"]),
         (changed(datasets={"ks": {"source": "/no/such/folder"}}), ["datasets.ks.source", "/no/such/folder"]),
-        (changed(splits={"ood_hodge": DEFAULT["splits"]["ood_hodge"]}), ["'splits' lacks ood_complexity"]),
+        (changed(splits={"ood_hodge": {"ks": 0}}), ["'splits.ood_hodge.ks' is 0", "at least 1"]),
+        (changed(n_limit={"ks": 5, "cicy": 3}), ["'n_limit.cicy'", "ks, cicy3, fth6d"]),
+        (changed(n_limit={"ks": 0, "cicy3": 3, "fth6d": 1}), ["'n_limit.ks' is 0", "at least 1"]),
+        (changed(n_limit=[5]), ["'n_limit' is [5]"]),
         (changed(baselines={"train_rows": 0, "seeds": 5}), ["'baselines.train_rows' is 0", "from 1 to 1000000"]),
-        (changed(resources={}), ["lacks build_geometries"]),
+        (changed(resources={"label_vacua": {"threads": 0}}), ["'resources.label_vacua.threads' is 0", "mem_mb: …"]),
+        (changed(resources={"label_vacua": 5}), ["'resources.label_vacua' is 5", "mem_mb: …"]),
     ],
 )
 def test_bad_values_are_named(config, expected):
     with pytest.raises(InputError) as error:
-        checked(config)
+        read_config(config)
     for text in expected:
         assert text in str(error.value)
 
 
 def test_values_from_a_command_line_are_typed():
-    config = checked(changed(n_limit="null", datasets={"ks": "null", "fth6d": {"source": "generate"}}))
+    config = read_config(changed(n_limit="null", datasets={"ks": "null", "fth6d": {"source": "generate"}}))
     assert config["n_limit"] is None and config["datasets"]["ks"] is None
-    assert checked(changed(n_limit=10**9))["n_limit"] == 10**9
+    assert read_config(changed(n_limit=10**9))["n_limit"] == 10**9
 
 
-def keys_of(schema, definitions, prefix=""):
-    """Dotted names of every key of a schema, but those below $defs, which the documentation explains once."""
-    for name, entry in schema.get("properties", {}).items():
-        yield prefix + name
-        if "$ref" not in entry:
-            yield from keys_of(entry, definitions, f"{prefix}{name}.")
+def test_what_follows_from_the_types_is_in_step():
+    """`make config` writes these files."""
+    assert configuration.CONFIG.read_text(encoding="utf-8") == configuration.defaults_text()
+    assert configuration.SCHEMA.read_text(encoding="utf-8") == configuration.schema_text()
+    readme = configuration.README.read_text(encoding="utf-8")
+    assert readme == configuration.readme_text(readme)
+    assert re.findall(r"^\| `(n_limit|resources.verify)` \|", readme, re.MULTILINE) == ["n_limit", "resources.verify"]
 
 
-def test_every_key_is_documented_and_no_other():
-    schema = yaml.safe_load(SCHEMA.read_text())
-    documented = re.findall(r"^\| `([\w.]+)` \|", (ROOT / "config" / "README.md").read_text(), re.MULTILINE)
-    assert sorted(documented) == sorted(keys_of(schema, schema["$defs"]))
+def test_the_schema_takes_the_defaults_and_refuses_what_the_types_refuse():
+    schema = json.loads(configuration.schema_text())
+    jsonschema.validate(DEFAULT, schema)
+    for bad in (changed(n_limit=0), changed(n_limt=20), changed(shard_rows="x")):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(bad, schema)
 
 
 def test_every_documented_resource_is_a_rule():
     rules = set()
     for file in (ROOT / "workflow" / "rules").glob("*.smk"):
-        rules |= set(re.findall(r"^rule (\w+):", file.read_text(), re.MULTILINE))
+        rules |= set(re.findall(r"mem_mb_of\(\"(\w+)\"\)", file.read_text()))
     assert rules == set(DEFAULT["resources"])

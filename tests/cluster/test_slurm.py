@@ -107,7 +107,7 @@ def test_a_slurm_run_gives_the_bytes_of_a_local_run(cluster, local, tmp_path):
     output = finish(start(folder, *SLURM))
     assert files(folder) == files(local) and len(files(local)) == 9
     jobs = cluster.jobs()
-    assert [job["state"] for job in jobs] == ["COMPLETED"] * 8, output  # features and labels of a shard are one job
+    assert [job["state"] for job in jobs] == ["COMPLETED"] * 10, output  # features and labels of a shard are one job
     assert output.count("Group job shard") == 2
 
 
@@ -133,7 +133,7 @@ def test_a_job_that_passes_its_declared_memory_passes_with_more_on_its_second_at
     path.write_text(yaml.safe_dump(config))
     output = finish(start(half_done, *SLURM, made=f"results/{shard}"))
     first, second = cluster.jobs()
-    assert "label_vacua dataset=fth6d,part=00000 uses" in output and "declared mem_mb is 110" in output
+    assert "label_vacua dataset=fth6d,shard=00000 uses" in output and "declared mem_mb is 110" in output
     assert first["state"] == "FAILED" and second["state"] == "COMPLETED", output
     declared = config["resources"]["build_features"]["mem_mb"]  # the larger of the two that are one job
     assert (first["memory"], second["memory"]) == (f"{declared + 300}M", f"{2 * declared + 300}M")

@@ -14,13 +14,18 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vacuagym.config import checked
+from vacuagym.config import read_config
 from vacuagym.errors import InputError
-from vacuagym.geometry import COUNTS, cicy, toric_bases, weight_systems
+from vacuagym.geometry import FAMILIES
+from vacuagym.geometry.cicy import threefolds as cicy
 from vacuagym.geometry.lists import read_text
-from vacuagym.models import resolve
-from vacuagym.plan import ranges_of
-from vacuagym.tables.columns import content_sha256
+from vacuagym.geometry.run_order import shard_ranges
+from vacuagym.geometry.toric_bases import bases as toric_bases
+from vacuagym.geometry.weight_systems import systems as weight_systems
+from vacuagym.models import MODELS
+from vacuagym.models.parameters import complete
+from vacuagym.recipes import geometries_of
+from vacuagym.tables.arrays import content_sha256
 
 pytestmark = pytest.mark.slow
 DEFAULT = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text())
@@ -74,18 +79,18 @@ def is_valid(config):
     resources, model = config["resources"], config["model"]
     return (
         set(config) == set(DEFAULT)
-        and (config["n_limit"] is None or whole(config["n_limit"], 1, np.inf))
+        and all(limit is None or whole(limit, 1, np.inf) for limit in limits_of(config).values())
         and whole(config["seed"], 0, 2**63 - 1)
         and whole(config["shard_rows"], 1, 10**6)
         and any(config["datasets"].values())
-        and set(config["datasets"]) <= set(COUNTS)
+        and set(config["datasets"]) <= set(FAMILIES)
         and all(
             value is None
             or (set(value) == {"source"} and (value["source"] == "generate" or os.path.exists(value["source"])))
             for value in config["datasets"].values()
         )
         and {"name", "draws", "starts"} <= set(model) <= set(DEFAULT["model"])
-        and model["name"] in ("supergravity", "toy_eft", "toy_eft_legacy")
+        and model["name"] in ("supergravity", "toy_eft")
         and whole(model["draws"], 1, 1000)
         and whole(model["starts"], 1, 100)
         and set(resources) == set(DEFAULT["resources"])
@@ -94,17 +99,25 @@ def is_valid(config):
     )
 
 
+def limits_of(config):
+    """The limit of every dataset of a run."""
+    names = [name for name, settings in config["datasets"].items() if settings]
+    limit = config["n_limit"]
+    return {name: limit[name] if isinstance(limit, dict) else limit for name in names}
+
+
 def try_config(config):
     try:
-        result = checked(config)
+        result = read_config(config)
     except InputError as error:
         assert len(str(error)) < 5000 and "config" in str(error)
         return
     assert is_valid(result)
-    for dataset in result["datasets"]:
-        limit = COUNTS[dataset] if result["n_limit"] is None else min(result["n_limit"], COUNTS[dataset])
-        if limit / result["shard_rows"] < 100:
-            assert list(ranges_of(result, dataset).values())[-1][1] == limit
+    for dataset, limit in limits_of(result).items():
+        rows = FAMILIES[dataset].count if limit is None else min(limit, FAMILIES[dataset].count)
+        assert geometries_of(result, dataset) == rows
+        if rows / result["shard_rows"] < 100:
+            assert shard_ranges(rows, result["shard_rows"])[-1][1] == rows
 
 
 @given(st.sampled_from(list(places_of(DEFAULT))), st.sampled_from(["set", "set", "delete", "rename"]), VALUES)
@@ -122,17 +135,17 @@ def test_configurations_of_anything(config):
 
 @pytest.mark.parametrize("name", ["supergravity", "toy_eft"])
 def test_parameters_of_models(name):
-    model, defaults = resolve(name)
+    parameters = MODELS[name].parameters
 
-    @given(st.sampled_from(sorted(defaults)) | st.text(max_size=5), VALUES | st.lists(st.floats(-2, 200), max_size=4))
+    @given(st.sampled_from(sorted(parameters)) | st.text(max_size=5), VALUES | st.lists(st.floats(-2, 200), max_size=4))
     @settings(many, max_examples=750)
     def one(key, value):
         try:
-            _, values = resolve(name, {key: value})
+            values = complete(name, parameters, {key: value})
         except InputError as error:
             assert "config key model.parameters" in str(error)
             return
-        numbers, parameter = np.asarray(values[key], dtype=float), model.PARAMETERS[key]
+        numbers, parameter = np.asarray(values[key], dtype=float), parameters[key]
         assert numbers.shape == np.shape(parameter.default) and np.isfinite(numbers).all()
         assert (numbers >= parameter.minimum).all() and (numbers <= parameter.maximum).all()
         assert np.array_equal(numbers, np.asarray(value, dtype=float))

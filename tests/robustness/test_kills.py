@@ -130,7 +130,7 @@ def test_configuration_changed_before_a_killed_run_goes_on(undisturbed, tmp_path
     finish(folder, "--config", "seed=5")
     changed = bytes_of(folder)
     assert {json.loads(changed["results/manifest.json"])["seed"]} == {5}
-    assert all(entry["made_by"].get("seed", 5) == 5 for entry in json.loads(changed["results/manifest.json"])["shards"])
+    assert all(entry["recipe"].get("seed", 5) == 5 for entry in json.loads(changed["results/manifest.json"])["shards"])
     finish(folder)
     assert bytes_of(folder) == undisturbed[1]
 
@@ -151,7 +151,7 @@ def test_shards_of_another_seed_put_into_a_run_are_refused(undisturbed, tmp_path
     assert bytes_of(folder) == undisturbed[1]
 
 
-@pytest.mark.parametrize("victim", ["features/cicy3/part-00001", "geometries/cicy3"])
+@pytest.mark.parametrize("victim", ["features/cicy3/part-00001", "geometries/cicy3/part-00000"])
 def test_damage_met_by_a_reader_is_named(undisturbed, tmp_path, victim):
     folder = tmp_path / "run"
     shutil.copytree(undisturbed[0], folder)
@@ -219,13 +219,13 @@ def test_a_worker_killed_from_outside_is_replaced(undisturbed, tmp_path):
 def test_a_worker_over_its_memory_gets_more_at_the_second_attempt(undisturbed, tmp_path):
     folder = new_folder(tmp_path / "run")
     config = yaml.safe_load((folder / "config" / "config.yaml").read_text())
-    config["resources"]["build_split"]["mem_mb"] = 50  # what it imports takes more
+    config["resources"]["build_split"]["mem_mb"] = 80  # what it imports takes more
     (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
     output = finish(folder)
-    assert "build_split split=iid uses" in output and "declared mem_mb is 50" in output
+    assert "build_split split=iid uses" in output and "declared mem_mb is 80" in output
     assert bytes_of(folder) == undisturbed[1]
     memory = [line.split("\t") for line in (folder / "logs" / "memory.tsv").read_text().splitlines()]
-    assert sorted((row[2] for row in memory if row[0] == "build_split"), key=int) == ["50"] * 3 + ["100"] * 3
+    assert sorted((row[2] for row in memory if row[0] == "build_split"), key=int) == ["80"] * 3 + ["160"] * 3
 
 
 @pytest.fixture

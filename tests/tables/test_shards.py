@@ -15,12 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vacuagym.errors import InputError
+from vacuagym.fingerprints import fingerprint_of
+from vacuagym.schema import Column
 from vacuagym.tables import shards
-from vacuagym.tables.columns import Column, Ragged, n_rows, ragged, take
+from vacuagym.tables.arrays import Ragged, n_rows, ragged, take
 from vacuagym.tables.shards import (
+    check_input,
     new_scratch,
     new_shard,
-    read_metadata,
+    read_recipe,
     read_rows,
     read_scratch,
     record_batch,
@@ -77,7 +80,7 @@ def test_reading_and_writing_leave_pandas_alone(shard, tmp_path):
     program = f"""
 import sys
 from pathlib import Path
-from vacuagym.tables.columns import Column
+from vacuagym.schema import Column
 from vacuagym.tables.shards import new_shard, read_rows
 columns = [Column(name, type_, "1", "") for name, type_ in {[column[:2] for column in COLUMNS]}]
 with new_shard(Path({str(tmp_path / "copy.parquet")!r}), columns, {{"table": "test"}}) as write:
@@ -139,7 +142,7 @@ def test_a_row_group_of_many_small_batches_takes_the_memory_of_its_rows(tmp_path
             write(record_batch(batch(0, 1), schema))
     program = f"""
 from pathlib import Path
-from vacuagym.process import limit_libraries, peak_memory_mb
+from vacuagym.job import limit_libraries, peak_memory_mb
 limit_libraries(1)
 from vacuagym.tables.shards import read_scratch
 next(read_scratch(Path({str(tmp_path / "rows")!r}), 1))
@@ -160,7 +163,7 @@ def test_a_shard_that_fails_leaves_nothing_and_keeps_the_old_one(tmp_path):
         write(batch(0, 5))
         raise RuntimeError("killed")
     assert [file.name for file in tmp_path.iterdir()] == ["part.parquet"]
-    assert read_metadata(path)[2] == {"table": "old"}
+    assert read_recipe(path)[2] == {"table": "old"}
 
 
 def test_the_same_rows_give_the_same_bytes(tmp_path):
@@ -182,28 +185,44 @@ def test_damage_and_missing_columns_are_named(shard, tmp_path):
     foreign = tmp_path / "foreign.parquet"
     pq.write_table(pq.read_table(shard).replace_schema_metadata(None), foreign)
     with pytest.raises(InputError, match="not written by this workflow"):
-        read_metadata(foreign)
+        read_recipe(foreign)
 
 
-def write(path, rows=300, made_by=None):
-    with new_shard(path, COLUMNS, made_by or {"table": "test", "rows": [0, rows], "seed": 1}) as write_batch:
+RECIPE = {"table": "features/toy", "rows": [0, 300], "seed": 1, "code": "ab" * 32}
+
+
+def write(path, rows=300):
+    with new_shard(path, COLUMNS, RECIPE) as write_batch:
         for start in range(0, rows, 100):
             write_batch(batch(start, start + 100))
 
 
-def test_a_shard_made_by_something_else_is_refused(tmp_path):
+def test_a_reader_takes_what_its_recipe_expects_and_says_which_columns_it_reads(tmp_path, capsys):
     path = tmp_path / "part.parquet"
     write(path)
-    made_by = {"table": "test", "rows": [0, 300], "seed": 1}
-    assert read_metadata(path, made_by) == (300, [column.name for column in COLUMNS], made_by)
-    with pytest.raises(InputError, match="its seed is 1, expected 2; delete it and run again"):
-        read_metadata(path, made_by | {"seed": 2})
-    with pytest.raises(InputError, match=r"its rows is \[0, 300\], expected \[0, 200\]"):
-        read_metadata(path, made_by | {"rows": [0, 200]})
-    with pytest.raises(InputError, match="its code is null, expected abababababab;"):
-        read_metadata(path, made_by | {"code": "ab" * 32})
-    with pytest.raises(InputError, match="No such file.*run again"):
-        read_metadata(tmp_path / "none.parquet", made_by)
+    reader = {"table": "labels/toy", "seed": 1, "inputs": {"features/toy": fingerprint_of(RECIPE)}}
+    assert check_input(path, reader, ["id", "half"]) == RECIPE
+    assert capsys.readouterr().out == f"{path}: reads 2 of 5 columns: id, half\n"
+    assert read_recipe(path) == (300, [column.name for column in COLUMNS], RECIPE)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"inputs": {"features/toy": "0" * 64}}, "it was made with another configuration or code; delete it and run"),
+        ({"inputs": {"features/toy": "0" * 64}, "seed": 2}, "its seed is 1, expected 2; delete it and run again"),
+        ({"inputs": {"features/ks": "0" * 64}}, "is a table of features/toy, which is no input here"),
+    ],
+)
+def test_a_table_of_another_run_is_refused(tmp_path, changes, expected):
+    write(tmp_path / "part.parquet")
+    with pytest.raises(InputError, match=expected):
+        check_input(tmp_path / "part.parquet", {"seed": 1} | changes)
+
+
+def test_a_missing_table_is_named(tmp_path):
+    with pytest.raises(InputError, match="none.parquet: cannot be read .No such file.*run again"):
+        check_input(tmp_path / "none.parquet", {"inputs": {}})
 
 
 def test_a_shard_rewritten_by_another_program_is_refused(shard, tmp_path):
@@ -220,7 +239,7 @@ def test_a_shard_rewritten_by_another_program_is_refused(shard, tmp_path):
     for name, altered in changed.items():
         pq.write_table(altered, tmp_path / name)
         with pytest.raises(InputError, match="not written by this workflow|does not have the sha256"):
-            read_metadata(tmp_path / name, {"table": "test"})
+            read_recipe(tmp_path / name)
 
 
 def test_every_corruption_is_found(tmp_path):
@@ -238,9 +257,9 @@ def test_every_corruption_is_found(tmp_path):
         ):
             path.write_bytes(bad)
             with pytest.raises(InputError, match="run again"):
-                read_metadata(path)
+                read_recipe(path)
     path.write_bytes(good)
-    read_metadata(path)
+    read_recipe(path)
 
 
 def in_child(function, *arguments):
@@ -324,7 +343,7 @@ def test_a_short_write_keeps_the_old_shard(tmp_path):
         assert in_child(write_within, path, limit) == 1
         assert path.read_bytes() == old and len(list(tmp_path.iterdir())) == 1
     assert in_child(write_within, path, size) == 0
-    assert read_metadata(path)[0] == 400
+    assert read_recipe(path)[0] == 400
 
 
 @pytest.fixture
@@ -356,7 +375,7 @@ def test_a_full_or_read_only_disk_is_named_and_keeps_the_old_shard(small_disk):
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     with pytest.raises(InputError, match="part.parquet: cannot be written .Read-only file system."):
         write(path)
-    assert read_metadata(path)[0] == 400
+    assert read_recipe(path)[0] == 400
 
 
 def write_often(path):
@@ -398,5 +417,5 @@ def test_only_the_unfinished_files_of_the_dead_are_removed(tmp_path):
         write_batch(batch(0, 10))
         write(path)
         assert len(temporary_files(tmp_path)) == 1 and len(list(tmp_path.glob(".*.tmp"))) == 2
-    assert read_metadata(path)[2] == {"table": "slow writer"}
+    assert read_recipe(path)[2] == {"table": "slow writer"}
     assert {file.name for file in tmp_path.iterdir()} == {"part.parquet", ".other.parquet.0000.tmp"}

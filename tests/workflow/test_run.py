@@ -15,14 +15,14 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from vacuagym import release
-from vacuagym.process import dishonest_declarations
-from vacuagym.splits import SPLITS
+from vacuagym.benchmark.splits import SPLITS
+from vacuagym.job import check_declared_memory
+from vacuagym.publish import release
 
 ROOT = Path(__file__).parents[2]
 DATASETS = ("ks", "cicy3", "fth6d")
 # rules that neither the default target nor the release needs
-ON_REQUEST = {"score_baselines", "collect_baselines", "scan_active_learning", "collect_active_learning", "draw_scores"}
+ON_REQUEST = {"score_baselines", "collect_baselines", "scan_active_learning", "collect_active_learning", "plot_scores"}
 ON_REQUEST |= {"verify"}
 
 
@@ -84,7 +84,7 @@ def test_memory_and_logs(small):
         rows = list(csv.DictReader(file, delimiter="\t"))
     rules = set(yaml.safe_load((ROOT / "config/config.yaml").read_text())["resources"])
     assert {row["rule"] for row in rows} == rules - ON_REQUEST
-    assert not list(dishonest_declarations(small / "logs" / "memory.tsv"))
+    assert not list(check_declared_memory(small / "logs" / "memory.tsv"))
     logs = list(small.glob("logs/*/*.log"))
     assert len(logs) == len(rows)
     assert all(len(log.read_text().splitlines()) <= 200 for log in logs)
@@ -135,13 +135,69 @@ def test_scores_of_a_run(small, tmp_path):
     assert done.returncode == 2 and done.stderr.startswith("error: predictions.parquet: "), done.stderr
 
 
-def test_a_run_too_small_for_its_splits_says_so(small, tmp_path):
+@pytest.mark.parametrize("n_limit", [1, 5, 6])
+def test_the_smallest_runs_end_well_and_say_what_they_lack(small, tmp_path, n_limit):
     folder = tmp_path / "copy"
     shutil.copytree(small, folder)
-    done = snakemake(folder, "results/split_classes.csv", "--config", "n_limit=3")
+    done = snakemake(folder, "--config", f"n_limit={n_limit}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    log = (folder / "logs" / "count_split_classes" / "all.log").read_text()
+    assert "error" not in log
+    assert n_limit > 5 or ("part test of ood_hodge" in log and "raise n_limit" not in log)
+
+
+def test_a_part_without_two_classes_ends_a_run_that_is_large_enough(small, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(small, folder)
+    settings = ("n_limit=5", "validation={min_geometries: 5}")
+    done = snakemake(folder, "results/split_classes.csv", "--config", *settings)
     assert done.returncode != 0
-    log = (folder / "logs" / "describe_splits" / "all.log").read_text()
-    assert "part test of ood_hodge is empty, with 0 geometries" in log and "raise n_limit" in log
+    log = (folder / "logs" / "count_split_classes" / "all.log").read_text()
+    assert "error: " in log and "part test of ood_hodge" in log and "raise n_limit" in log
+
+
+def test_limits_by_dataset(small, tmp_path):
+    folder = tmp_path / "copy"
+    shutil.copytree(small, folder)
+    (folder / "config" / "limits.yaml").write_text("n_limit: {ks: 12, cicy3: 20, fth6d: 1}\n")
+    done = snakemake(folder, "results/manifest.json", "--configfile", str(folder / "config" / "limits.yaml"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    for dataset, limit in (("ks", 12), ("cicy3", 20), ("fth6d", 1)):
+        assert table(folder, "labels", dataset).equals(table(small, "labels", dataset).head(3 * limit), null_equal=True)
+    (folder / "config" / "limits.yaml").write_text("n_limit: {ks: 12, cicy3: 20}\n")
+    done = snakemake(folder, "--configfile", str(folder / "config" / "limits.yaml"), "-n")
+    assert done.returncode != 0 and "names no limit of fth6d" in done.stdout + done.stderr
+
+
+OF_SNAKEMAKE = {"log", "iocache"}  # a line of its own about each command, and what it knows of dates
+
+
+def state_of(folder):
+    """Every file and folder with its bytes and dates, but for Snakemake's own diary."""
+    paths = [path for path in sorted(folder.rglob("*")) if not OF_SNAKEMAKE & {path.name, path.parent.name}]
+    return {
+        path: (path.stat().st_ino, path.is_file() and (path.stat().st_mtime_ns, path.read_bytes())) for path in paths
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["-n", "--lint", "--dag", "--rulegraph", "--filegraph", "--d3dag", "--summary", "--detailed-summary", "--list-rules",
+     "--list-target-rules", "--list-changes code", "--list-changes params"],
+)  # fmt: skip
+def test_looking_changes_nothing(small, tmp_path, arguments):
+    """Not even in the folder of a killed run, whose lock and unfinished files are there, with files from the future."""
+    folder = tmp_path / "copy"
+    shutil.copytree(small, folder)
+    locks = folder / ".snakemake" / "locks"
+    locks.mkdir(exist_ok=True)
+    (locks / "0.output.lock").write_text("results/manifest.json\n")
+    late = folder / "results" / "splits" / "iid.parquet"
+    os.utime(late, (late.stat().st_atime + 1e6,) * 2)
+    before = state_of(folder)
+    done = snakemake(folder, *arguments.split())
+    assert done.returncode == (1 if arguments == "--lint" else 0), done.stdout + done.stderr
+    assert state_of(folder) == before
 
 
 def test_damage_is_found_removed_and_made_good(small, tmp_path):
@@ -205,7 +261,9 @@ def test_a_grown_run_keeps_full_shards_and_begins_with_the_same_rows(small, tmp_
         assert table(folder, "labels", dataset).head(60).equals(table(small, "labels", dataset), null_equal=True)
 
 
-ONCE = dict.fromkeys(("build_manifest", "describe_splits", "validate_labels", "draw_figures", "draw_costs"), 1)
+ONCE = dict.fromkeys(
+    ("build_manifest", "count_split_classes", "count_labels", "validate_labels", "plot_figures", "plot_costs"), 1
+)
 
 
 @pytest.mark.parametrize(
@@ -409,6 +467,13 @@ def test_the_notebook_runs_and_stores_no_output(small, tmp_path):
     assert 0 < len(printed["run-code"].splitlines()) <= 12
     assert "macro_f1" in printed["train-code"] and "log_loss" in printed["train-code"]
     assert sum("image/png" in output.get("data", {}) for output in cells["plot-code"]["outputs"]) == 2
+
+
+def test_a_folder_without_a_configuration_takes_the_defaults_from_beside_the_snakefile(tmp_path):
+    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "workflow" / "Snakefile"), "-n", "--cores", "1"]
+    done = subprocess.run([*command, "--config", "n_limit=20"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "label_vacua" in done.stdout and not (tmp_path / "config").exists()
 
 
 @pytest.mark.parametrize(

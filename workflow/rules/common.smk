@@ -1,79 +1,68 @@
-"""In: the configuration. Out: what the rules ask about it. Datasets, tables, threads, memory; and one run a folder."""
+"""In: the configuration. Out: what the rules ask about it. Datasets, recipes, threads, memory; and one run per folder."""
 
 import sys
-from shutil import rmtree
 
 # the package beside this folder, in whatever environment the workflow runs
-RULES = workflow.current_basedir.get_path_or_uri(secret_free=True)
-sys.path.insert(0, str(Path(RULES).resolve().parent))
+WORKFLOW = (
+    Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parent
+)
+sys.path.insert(0, str(WORKFLOW))
 
-from vacuagym.config import checked
+from vacuagym import run
+from vacuagym.config import CONFIG, read_config
 from vacuagym.errors import InputError
-from vacuagym.geometry import COUNTS
-from vacuagym.plan import datasets_of, paths_of, scores_of, tables_of
-from vacuagym.process import date_back, hold_run_lock, run_holding
-from vacuagym.provenance import source_hash
-from vacuagym.splits import SPLITS
+from vacuagym.fingerprints import source_hash
+from vacuagym.geometry import FAMILIES
+from vacuagym.benchmark.splits import SPLITS
+from vacuagym.recipes import datasets_of, geometries_for, paths_of, scores_of, tables_of
 
+IS_MODULE = workflow.modifier.namespace is not None
 try:
-    config.update(checked(config))
+    config.update(
+        read_config(
+            CONFIG, *([] if IS_MODULE else [Path("config/config.yaml")]), config
+        )
+    )
 except InputError as error:
     raise WorkflowError(str(error)) from None
-
 
 DATASETS = datasets_of(config)
 TABLES = tables_of(config)
 SCORES = scores_of(config, TABLES)
 
-# Held by the run until its process ends, and dropped by the system even if that is killed. So whatever Snakemake's own
-# lock says, there is no other run if this one can be had. A dry run may look on.
-RUN_LOCK = Path(".snakemake/run.lock")
-HELD = hold_run_lock(RUN_LOCK) if workflow.is_main_process else None
-BUSY = (
-    f"another snakemake is at work in this folder: {run_holding(RUN_LOCK)}; "
-    "wait until it ends, or use another folder (--directory)"
+# The lock is held until the process ends. Looking at the workflow, or importing it, takes none and mends nothing.
+STARTS_RUN = (
+    workflow.is_main_process and not IS_MODULE and run.is_real_run(sys.argv[1:])
 )
-if HELD and any(Path(".snakemake/locks").glob("*")):
-    print(
-        "unlocked: the run that held the lock was killed, this one goes on where it was",
-        file=sys.stderr,
-    )
-    rmtree(".snakemake/locks")
-elif workflow.is_main_process and not HELD:
-    print(BUSY, file=sys.stderr)
-if HELD and (count := date_back([*TABLES, "results/data_dictionary.csv"])):
-    print(
-        f"{count} files were dated in the future and are given the present time",
-        file=sys.stderr,
-    )
+LOCK, NOTES = run.begin() if STARTS_RUN else (None, [])
+for note in NOTES:
+    print(note, file=sys.stderr)
 
 
 onstart:
-    if workflow.is_main_process and not HELD:
-        raise WorkflowError(BUSY)
+    if STARTS_RUN and not LOCK:
+        raise WorkflowError(run.busy())
 
 
 LAUNCHER_MB = 300  # what Slurm counts of the Snakemake processes that start a job within its allocation
 
 
 wildcard_constraints:
-    dataset="|".join(COUNTS),
-    part=r"\d{5}",
+    dataset="|".join(FAMILIES),
+    code="|".join([*FAMILIES, config["model"]["name"]]),
+    shard=r"\d{5}",
     split="|".join(SPLITS),
 
 
-def made_by(path):
-    """Everything the rows of a table depend on, see `vacuagym.plan`; ``path`` with the rule's wildcards.
-
-    A function of the wildcards alone: Snakemake does not notice changes of a parameter that is a function of the output.
-    """
+def recipe(path):
+    """Everything the rows of a table depend on, see `vacuagym.recipes`; ``path`` with the rule's wildcards."""
     tables = TABLES | SCORES
     return lambda wildcards: tables[path.format(**wildcards)]
 
 
-def published_list(wildcards):
+def published_list(dataset):
     """Files of the published list a dataset is read from; none if it is generated."""
-    source = config["datasets"][wildcards.dataset]["source"]
+    source = config["datasets"][dataset]["source"]
     if source == "generate":
         return []
     path = Path(source)

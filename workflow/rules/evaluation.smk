@@ -16,7 +16,7 @@ rule score_baselines:
     resources:
         mem_mb=mem_mb_of("score_baselines"),
     params:
-        made_by=made_by("results/baselines/{split}/{dataset}.parquet"),
+        recipe=recipe("results/baselines/{split}/{dataset}.parquet"),
     message:
         "baselines on {wildcards.dataset}, split {wildcards.split}"
     script:
@@ -49,8 +49,8 @@ rule collect_baselines:
 rule scan_active_learning:
     input:
         split="results/splits/iid.parquet",
-        features=lambda wildcards: paths_of(TABLES, f"features/{wildcards.dataset}"),
-        labels=lambda wildcards: paths_of(TABLES, f"labels/{wildcards.dataset}"),
+        features=paths_of(TABLES, "features"),
+        labels=paths_of(TABLES, "labels"),
     output:
         "results/active_learning/{dataset}.parquet",
     log:
@@ -61,7 +61,7 @@ rule scan_active_learning:
     resources:
         mem_mb=mem_mb_of("scan_active_learning"),
     params:
-        made_by=made_by("results/active_learning/{dataset}.parquet"),
+        recipe=recipe("results/active_learning/{dataset}.parquet"),
     message:
         "active learning on {wildcards.dataset}"
     script:

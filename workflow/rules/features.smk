@@ -3,19 +3,23 @@
 
 rule build_features:
     input:
-        "resources/geometries/{dataset}.parquet",
+        geometries=lambda wildcards: geometries_for(
+            TABLES,
+            "results/features/{dataset}/part-{shard}.parquet".format(**wildcards),
+        ),
+        compiled="resources/compiled/{dataset}.txt",
     output:
-        "results/features/{dataset}/part-{part}.parquet",
+        "results/features/{dataset}/part-{shard}.parquet",
     log:
-        "logs/build_features/{dataset}-{part}.log",
+        "logs/build_features/{dataset}-{shard}.log",
     conda:
         "../../envs/vacuagym.yaml"
     threads: threads_of("build_features")
     resources:
         mem_mb=mem_mb_of("build_features"),
     params:
-        made_by=made_by("results/features/{dataset}/part-{part}.parquet"),
+        recipe=recipe("results/features/{dataset}/part-{shard}.parquet"),
     message:
-        "features of {wildcards.dataset}, shard {wildcards.part}"
+        "features of {wildcards.dataset}, shard {wildcards.shard}"
     script:
         "../scripts/build_features.py"

@@ -1,21 +1,45 @@
-"""In: nothing, or a published list. Out: every geometry of a dataset, in run order."""
+"""In: nothing, or a published list. Out: compiled code, and every geometry of a dataset in run order, in shards."""
 
 
-rule build_geometries:
-    input:
-        published_list,
+# Done once in a folder, whatever changes later: jobs compile for themselves what they do not find compiled.
+rule compile_code:
     output:
-        "resources/geometries/{dataset}.parquet",
+        "resources/compiled/{code}.txt",
     log:
-        "logs/build_geometries/{dataset}.log",
+        "logs/compile_code/{code}.log",
     conda:
         "../../envs/vacuagym.yaml"
-    threads: threads_of("build_geometries")
+    threads: threads_of("compile_code")
     resources:
-        mem_mb=mem_mb_of("build_geometries"),
-    params:
-        made_by=made_by("resources/geometries/{dataset}.parquet"),
+        mem_mb=mem_mb_of("compile_code"),
     message:
-        "geometries of {wildcards.dataset}"
+        "compiling {wildcards.code}"
     script:
-        "../scripts/build_geometries.py"
+        "../scripts/compile_code.py"
+
+
+# One rule per dataset, since each has its own number of shards.
+for dataset in DATASETS:
+
+    rule:
+        name:
+            f"build_geometries_{dataset}"
+        input:
+            published_list(dataset),
+            compiled=f"resources/compiled/{dataset}.txt",
+        output:
+            paths_of(TABLES, f"geometries/{dataset}"),
+        log:
+            f"logs/build_geometries/{dataset}.log",
+        conda:
+            "../../envs/vacuagym.yaml"
+        threads: threads_of("build_geometries")
+        resources:
+            mem_mb=mem_mb_of("build_geometries"),
+        params:
+            dataset=dataset,
+            recipe=TABLES[paths_of(TABLES, f"geometries/{dataset}")[0]],
+        message:
+            f"geometries of {dataset}"
+        script:
+            "../scripts/build_geometries.py"

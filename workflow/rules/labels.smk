@@ -1,22 +1,23 @@
-"""In: features. Out: simulated vacuum-stability labels, a row a draw, and their shares, a row a geometry."""
+"""In: features. Out: simulated vacuum-stability labels, one row per draw, and their shares, one row per geometry."""
 
 
 rule label_vacua:
     input:
-        "results/features/{dataset}/part-{part}.parquet",
+        features="results/features/{dataset}/part-{shard}.parquet",
+        compiled=f"resources/compiled/{config['model']['name']}.txt",
     output:
-        labels="results/labels/{dataset}/part-{part}.parquet",
-        stability="results/stability/{dataset}/part-{part}.parquet",
+        labels="results/labels/{dataset}/part-{shard}.parquet",
+        stability="results/stability/{dataset}/part-{shard}.parquet",
     log:
-        "logs/label_vacua/{dataset}-{part}.log",
+        "logs/label_vacua/{dataset}-{shard}.log",
     conda:
         "../../envs/vacuagym.yaml"
     threads: threads_of("label_vacua")
     resources:
         mem_mb=mem_mb_of("label_vacua"),
     params:
-        made_by=made_by("results/labels/{dataset}/part-{part}.parquet"),
+        recipe=recipe("results/labels/{dataset}/part-{shard}.parquet"),
     message:
-        "labels of {wildcards.dataset}, shard {wildcards.part}"
+        "labels of {wildcards.dataset}, shard {wildcards.shard}"
     script:
         "../scripts/label_vacua.py"

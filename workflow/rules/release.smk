@@ -15,7 +15,7 @@ rule build_data_dictionary:
         datasets=DATASETS,
         model=config["model"],
         code=source_hash(
-            "geometry", "engine", "models", "splits", "baselines", "active_learning"
+            "geometry", "models", "benchmark", "publish/dictionary", "schema"
         ),
     message:
         "data dictionary"
@@ -29,7 +29,7 @@ rule build_manifest:
         paths_of(TABLES, "labels"),
         paths_of(TABLES, "stability"),
         paths_of(TABLES, "splits"),
-        files="results/data_dictionary.csv",
+        dictionary="results/data_dictionary.csv",
     output:
         "results/manifest.json",
     log:
@@ -40,7 +40,7 @@ rule build_manifest:
     resources:
         mem_mb=mem_mb_of("build_manifest"),
     params:
-        code=source_hash("manifest", "plan", "steps"),
+        code=source_hash("publish/manifest", "recipes"),
     message:
         "manifest"
     script:
@@ -82,7 +82,9 @@ rule build_release:
     resources:
         mem_mb=mem_mb_of("build_release"),
     params:
-        code=source_hash("release", "cards", "tables"),
+        code=source_hash(
+            "publish/release", "publish/cards", "publish/templates", "tables"
+        ),
     message:
         "release"
     script:

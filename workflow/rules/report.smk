@@ -1,122 +1,81 @@
 """In: what a run made, what it cost, and its logs. Out: the figures of the report."""
 
 
-rule draw_figures:
+def figure(name, category, label):
+    """A figure of the report, with its caption."""
+    return report(
+        f"results/figures/{name}.png",
+        caption=f"../report/{name}.rst",
+        category=category,
+        labels={"figure": label},
+    )
+
+
+rule plot_figures:
     input:
-        features=paths_of(TABLES, "features"),
-        validation="results/validation.json",
+        "results/label_counts.json",
     output:
-        hodge=report(
-            "results/figures/hodge.png",
-            caption="../report/hodge.rst",
-            category="Geometries",
-            labels={"figure": "Hodge numbers"},
-        ),
-        class_balance=report(
-            "results/figures/class_balance.png",
-            caption="../report/class_balance.rst",
-            category="Labels",
-            labels={"figure": "class balance"},
-        ),
-        vacuum_types=report(
-            "results/figures/vacuum_types.png",
-            caption="../report/vacuum_types.rst",
-            category="Labels",
-            labels={"figure": "finer classes"},
-        ),
-        class_by_geometry=report(
-            "results/figures/class_by_geometry.png",
-            caption="../report/class_by_geometry.rst",
-            category="Labels",
-            labels={"figure": "class by geometry"},
-        ),
-        eigenvalues=report(
-            "results/figures/eigenvalues.png",
-            caption="../report/eigenvalues.rst",
-            category="Labels",
-            labels={"figure": "eigenvalues"},
-        ),
-        cuts=report(
-            "results/figures/cuts.png",
-            caption="../report/cuts.rst",
-            category="Labels",
-            labels={"figure": "thresholds"},
-        ),
+        hodge=figure("hodge", "Geometries", "Hodge numbers"),
+        class_balance=figure("class_balance", "Labels", "class balance"),
+        vacuum_types=figure("vacuum_types", "Labels", "finer classes"),
+        class_by_geometry=figure("class_by_geometry", "Labels", "class by geometry"),
+        eigenvalues=figure("eigenvalues", "Labels", "eigenvalues"),
+        cuts=figure("cuts", "Labels", "thresholds"),
     log:
-        "logs/draw_figures/all.log",
+        "logs/plot_figures/all.log",
     conda:
         "../../envs/vacuagym.yaml"
-    threads: threads_of("draw_figures")
+    threads: threads_of("plot_figures")
     resources:
-        mem_mb=mem_mb_of("draw_figures"),
+        mem_mb=mem_mb_of("plot_figures"),
     params:
-        code=source_hash("figures"),
+        code=source_hash("publish/figures"),
     message:
         "figures of geometries and labels"
     script:
-        "../scripts/draw_figures.py"
+        "../scripts/plot_figures.py"
 
 
-rule draw_costs:
+rule plot_costs:
     input:
         "results/manifest.json",
         "results/split_classes.csv",
-        rules.draw_figures.output,
+        rules.plot_figures.output,
     output:
-        memory=report(
-            "results/figures/memory.png",
-            caption="../report/memory.rst",
-            category="Run",
-            labels={"figure": "memory used and declared"},
-        ),
-        rates=report(
-            "results/figures/rates.png",
-            caption="../report/rates.rst",
-            category="Run",
-            labels={"figure": "rows a second"},
-        ),
+        memory=figure("memory", "Run", "memory used and declared"),
+        rates=figure("rates", "Run", "rows a second"),
     log:
-        "logs/draw_costs/all.log",
+        "logs/plot_costs/all.log",
     conda:
         "../../envs/vacuagym.yaml"
-    threads: threads_of("draw_costs")
+    threads: threads_of("plot_costs")
     resources:
-        mem_mb=mem_mb_of("draw_costs"),
+        mem_mb=mem_mb_of("plot_costs"),
     params:
-        code=source_hash("figures"),
+        code=source_hash("publish/figures", "publish/score_figures"),
     message:
         "figures of memory and rates"
     script:
-        "../scripts/draw_costs.py"
+        "../scripts/plot_costs.py"
 
 
-rule draw_scores:
+rule plot_scores:
     input:
         baselines="results/baselines.csv",
         active_learning="results/active_learning.csv",
     output:
-        baselines=report(
-            "results/figures/baselines.png",
-            caption="../report/baselines.rst",
-            category="Scores",
-            labels={"figure": "baselines"},
-        ),
-        learning_curves=report(
-            "results/figures/learning_curves.png",
-            caption="../report/learning_curves.rst",
-            category="Scores",
-            labels={"figure": "active learning"},
-        ),
+        baselines=figure("baselines", "Scores", "baselines"),
+        learning_curves=figure("learning_curves", "Scores", "active learning"),
     log:
-        "logs/draw_scores/all.log",
+        "logs/plot_scores/all.log",
     conda:
         "../../envs/vacuagym.yaml"
-    threads: threads_of("draw_scores")
+    threads: threads_of("plot_scores")
     resources:
-        mem_mb=mem_mb_of("draw_scores"),
+        mem_mb=mem_mb_of("plot_scores"),
     params:
-        code=source_hash("figures"),
+        code=source_hash("publish/figures", "publish/score_figures"),
     message:
         "figures of scores"
     script:
-        "../scripts/draw_scores.py"
+        "../scripts/plot_scores.py"

@@ -14,29 +14,31 @@ rule build_split:
     resources:
         mem_mb=mem_mb_of("build_split"),
     params:
-        made_by=made_by("results/splits/{split}.parquet"),
+        recipe=recipe("results/splits/{split}.parquet"),
     message:
         "split {wildcards.split}"
     script:
         "../scripts/build_split.py"
 
 
-rule describe_splits:
+rule count_split_classes:
     input:
+        features=paths_of(TABLES, "features"),
         labels=paths_of(TABLES, "labels"),
         splits=paths_of(TABLES, "splits"),
     output:
         "results/split_classes.csv",
     log:
-        "logs/describe_splits/all.log",
+        "logs/count_split_classes/all.log",
     conda:
         "../../envs/vacuagym.yaml"
-    threads: threads_of("describe_splits")
+    threads: threads_of("count_split_classes")
     resources:
-        mem_mb=mem_mb_of("describe_splits"),
+        mem_mb=mem_mb_of("count_split_classes"),
     params:
-        code=source_hash("evaluation", "splits", "tables"),
+        min_geometries=config["validation"]["min_geometries"],
+        code=source_hash("benchmark/class_counts", "benchmark/scored", "tables"),
     message:
         "classes of every part of every split"
     script:
-        "../scripts/describe_splits.py"
+        "../scripts/count_split_classes.py"

@@ -1,7 +1,8 @@
-"""What every script of the workflow does around its one step: threads, log, limits, memory record."""
+"""What every script of the workflow does around its one step: threads, log, limits, a record of memory and time."""
 
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,29 +10,38 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from vacuagym.errors import InputError
-from vacuagym.process import limit_libraries, limit_time, peak_memory_mb, record_memory, redirect_output, watch
-
-RUN_LOCK = Path(".snakemake/run.lock")
+from vacuagym.job import (
+    limit_libraries,
+    limit_time,
+    peak_memory_mb,
+    record_job,
+    redirect_output,
+    rows_done,
+    watch,
+)
+from vacuagym.run import RUN_LOCK
 
 
 @contextmanager
-def job(snakemake):
+def job(snakemake) -> Iterator[None]:
     """Run the body of a script as a job of the rule: what it prints goes to the rule's log, bad input ends it with one line.
 
     Import numerical libraries inside the body: thread limits only reach libraries that are not loaded yet.
     """
-    redirect_output(Path(snakemake.log[0]))
+    log = Path(snakemake.log[0])
+    redirect_output(log)
     limit_libraries(snakemake.threads)
-    wildcards = ",".join(f"{key}={value}" for key, value in snakemake.wildcards.items())
-    mem_mb = snakemake.resources.mem_mb
+    rule, mem_mb, start = log.parent.name, snakemake.resources.mem_mb, time.monotonic()
+    wildcards = dict(snakemake.wildcards.items()) or {"dataset": snakemake.params.get("dataset")}
+    wildcards = ",".join(f"{key}={value}" for key, value in wildcards.items() if value)
 
     def record():
-        record_memory(Path("logs/memory.tsv"), snakemake.rule, wildcards, mem_mb, peak_memory_mb())
+        seconds = time.monotonic() - start
+        record_job(Path("logs/memory.tsv"), rule, wildcards, mem_mb, peak_memory_mb(), rows_done(), seconds)
 
-    stop_watching = watch(f"{snakemake.rule} {wildcards}".strip(), mem_mb, record, RUN_LOCK)
+    stop_watching = watch(f"{rule} {wildcards}".strip(), mem_mb, record, RUN_LOCK)
     if runtime := snakemake.resources.get("runtime"):
         limit_time(60 * runtime)
-    start = time.monotonic()
     try:
         yield
     except InputError as error:
@@ -43,15 +53,6 @@ def job(snakemake):
         record()
 
 
-def inputs(snakemake) -> dict[Path, dict]:
-    """The tables that the job reads, in the order of its input, each with what it must be made by."""
-    from vacuagym.plan import scores_of, tables_of
-
-    tables = tables_of(snakemake.config)
-    tables |= scores_of(snakemake.config, tables)
-    return {Path(path): tables[path] for path in snakemake.input}
-
-
 def by_dataset(paths) -> dict[str, list[Path]]:
     """Dataset -> its shards, in the order given."""
     shards: dict[str, list[Path]] = {}
@@ -60,19 +61,26 @@ def by_dataset(paths) -> dict[str, list[Path]]:
     return shards
 
 
-def say_rows(snakemake, table: str) -> None:
-    """Log which rows of the run order the job is for, how many the limit left, and how many other shards hold already."""
-    from vacuagym.geometry import COUNTS
-    from vacuagym.plan import ranges_of
-    from vacuagym.run_order import limited
+def named(paths) -> dict[str, Path]:
+    """The named inputs or outputs of a rule."""
+    return {name: Path(path) for name, path in paths.items()}
 
-    dataset = snakemake.wildcards.dataset
-    limit, count = snakemake.config["n_limit"], COUNTS[dataset]
-    shards = ranges_of(snakemake.config, dataset)
-    done = {path.stem.removeprefix("part-") for path in Path("results", table, dataset).glob("part-*.parquet")}
-    rows_done = sum(stop - start for part, (start, stop) in shards.items() if part in done)
-    start, stop = snakemake.params.made_by["rows"]
+
+def by_stem(paths) -> dict[str, Path]:
+    """Files by their names without ending."""
+    return {Path(path).stem: Path(path) for path in paths}
+
+
+def log_row_range(snakemake, table: str) -> None:
+    """Log which rows of the run order a job is for, how many the limit leaves, and how many other shards hold already."""
+    from vacuagym.geometry import FAMILIES
+    from vacuagym.geometry.run_order import limited
+
+    recipe, limit = snakemake.params.recipe, snakemake.config["n_limit"]
+    dataset, (start, stop), count = recipe["dataset"], recipe["rows"], FAMILIES[recipe["dataset"]].count
+    limit = limit[dataset] if isinstance(limit, dict) else limit
+    done = len(list(Path("results", table, dataset).glob("part-*.parquet")))
     print(
-        f"rows {start:,} to {stop:,} of the run order of {dataset}; "
-        f"n_limit {limit} leaves {limited(count, limit):,} of {count:,}; {rows_done:,} rows of {table} already done"
+        f"rows {start:,} to {stop:,} of the run order of {dataset}; n_limit {limit} leaves {limited(count, limit):,} of "
+        f"{count:,}; {done} shards of {table} already done"
     )

@@ -5,6 +5,6 @@ from pathlib import Path
 from _job import job
 
 with job(snakemake):
-    from vacuagym import steps
+    from vacuagym.publish.dictionary import build_data_dictionary
 
-    steps.build_data_dictionary(snakemake.params.datasets, snakemake.params.model, Path(snakemake.output[0]))
+    build_data_dictionary(snakemake.params.datasets, snakemake.params.model, Path(snakemake.output[0]))

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from _job import inputs, job, say_rows
+from _job import job, log_row_range
 
 with job(snakemake):
-    from vacuagym import steps
+    from vacuagym.geometry.build import build_features
 
-    say_rows(snakemake, "features")
-    ((geometries, of_geometries),) = inputs(snakemake).items()
-    steps.build_features(geometries, of_geometries, Path(snakemake.output[0]), snakemake.params.made_by)
+    log_row_range(snakemake, "features")
+    geometries = [Path(path) for path in snakemake.input.geometries]
+    build_features(geometries, Path(snakemake.output[0]), snakemake.params.recipe)

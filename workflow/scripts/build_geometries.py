@@ -5,6 +5,6 @@ from pathlib import Path
 from _job import job
 
 with job(snakemake):
-    from vacuagym import steps
+    from vacuagym.geometry.build import build_geometries
 
-    steps.build_geometries(Path(snakemake.output[0]), snakemake.params.made_by)
+    build_geometries([Path(path) for path in snakemake.output], snakemake.params.recipe)

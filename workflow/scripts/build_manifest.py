@@ -5,8 +5,8 @@ from pathlib import Path
 from _job import job
 
 with job(snakemake):
-    from vacuagym import steps
-    from vacuagym.plan import tables_of
+    from vacuagym.publish.manifest import build_manifest
+    from vacuagym.recipes import tables_of
 
-    files = snakemake.input.files
-    steps.build_manifest(Path(), tables_of(snakemake.config), [files], snakemake.config, Path(snakemake.output[0]))
+    files = [snakemake.input.dictionary]
+    build_manifest(Path(), tables_of(snakemake.config), files, snakemake.config, Path(snakemake.output[0]))

@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from _job import by_dataset, job
+from _job import by_dataset, by_stem, job
 
 with job(snakemake):
-    from vacuagym import release
+    from vacuagym.publish.release import build_release
 
-    release.build_release(
+    build_release(
         by_dataset(snakemake.input.features),
         by_dataset(snakemake.input.labels),
-        {Path(path).stem: Path(path) for path in snakemake.input.splits},
+        by_stem(snakemake.input.splits),
         Path(snakemake.input.dictionary),
         Path(snakemake.input.manifest),
         Path(snakemake.input.validation),

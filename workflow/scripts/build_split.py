@@ -1,10 +1,10 @@
-"""Assign every geometry of the run to a part of one split."""
+"""Give every geometry of the run its part in one split."""
 
 from pathlib import Path
 
-from _job import inputs, job
+from _job import job
 
 with job(snakemake):
-    from vacuagym import steps
+    from vacuagym.benchmark.splits import build_split
 
-    steps.build_split(inputs(snakemake), Path(snakemake.output[0]), snakemake.params.made_by)
+    build_split([Path(path) for path in snakemake.input], Path(snakemake.output[0]), snakemake.params.recipe)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from _job import inputs, job
+from _job import job
 
 with job(snakemake):
-    from vacuagym import steps
+    from vacuagym.tables.frames import collect_tables
 
-    steps.collect_tables(inputs(snakemake), Path(snakemake.output[0]))
+    collect_tables([Path(path) for path in snakemake.input], Path(snakemake.output[0]))

@@ -2,17 +2,10 @@
 
 from pathlib import Path
 
-from _job import inputs, job, say_rows
+from _job import job, log_row_range, named
 
 with job(snakemake):
-    from vacuagym import steps
+    from vacuagym.models.build import label_vacua
 
-    say_rows(snakemake, "labels")
-    ((features, of_features),) = inputs(snakemake).items()
-    steps.label_vacua(
-        features,
-        of_features,
-        Path(snakemake.output.labels),
-        Path(snakemake.output.stability),
-        snakemake.params.made_by,
-    )
+    log_row_range(snakemake, "labels")
+    label_vacua(Path(snakemake.input.features), **named(snakemake.output), recipe=snakemake.params.recipe)

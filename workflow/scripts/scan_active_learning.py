@@ -2,9 +2,15 @@
 
 from pathlib import Path
 
-from _job import inputs, job
+from _job import by_dataset, job
 
 with job(snakemake):
-    from vacuagym import steps
+    from vacuagym.benchmark.active_learning import scan_active_learning
 
-    steps.scan_active_learning(inputs(snakemake), Path(snakemake.output[0]), snakemake.params.made_by)
+    scan_active_learning(
+        by_dataset(snakemake.input.features),
+        by_dataset(snakemake.input.labels),
+        Path(snakemake.input.split),
+        snakemake.params.recipe,
+        Path(snakemake.output[0]),
+    )

@@ -2,9 +2,15 @@
 
 from pathlib import Path
 
-from _job import inputs, job
+from _job import by_dataset, job
 
 with job(snakemake):
-    from vacuagym import steps
+    from vacuagym.benchmark.baselines import score_baselines
 
-    steps.score_baselines(inputs(snakemake), Path(snakemake.output[0]), snakemake.params.made_by)
+    score_baselines(
+        by_dataset(snakemake.input.features),
+        by_dataset(snakemake.input.labels),
+        Path(snakemake.input.split),
+        snakemake.params.recipe,
+        Path(snakemake.output[0]),
+    )

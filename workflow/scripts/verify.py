@@ -5,8 +5,8 @@ from pathlib import Path
 from _job import job
 
 with job(snakemake):
-    from vacuagym import manifest
     from vacuagym.errors import InputError
+    from vacuagym.publish import manifest
 
     results = Path("results")
     damaged = list(manifest.remove_damaged(results))

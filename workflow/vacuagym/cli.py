@@ -9,113 +9,126 @@ import click
 from vacuagym import __version__
 from vacuagym.errors import InputError
 
-RESULTS = click.Path(exists=True, file_okay=False, path_type=Path)
+RESULTS = click.option(
+    "--results",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default="results",
+    show_default=True,
+    help="Folder with the results of a run.",
+)
+MEMORY = click.option(
+    "--memory",
+    "table",
+    type=click.Path(path_type=Path),
+    default="logs/memory.tsv",
+    show_default=True,
+    help="Table in which the jobs recorded their memory.",
+)
 
 
-@click.group()
+@click.group(context_settings={"max_content_width": 80})
 @click.version_option(__version__)
 def cli() -> None:
-    """Look at, check and score what a run of the VacuaGym workflow has made."""
+    """Inspect, check and score the results of the VacuaGym workflow."""
 
 
 @cli.command()
-@click.option("--results", type=RESULTS, default="results", show_default=True, help="Folder of a run's results.")
-@click.option("--remove", is_flag=True, help="Remove what is damaged, so that the next run makes just that again.")
+@RESULTS
+@click.option("--remove", is_flag=True, help="Delete damaged files, so that the next run makes them again.")
 def verify(results: Path, remove: bool) -> None:
-    """Hash every file of the manifest again; exit with 1 if any is damaged."""
-    from vacuagym import manifest
+    """Check every file against the manifest.
 
-    todo = "removed; run the workflow again" if remove else "verify --remove removes it, then run the workflow again"
-    count = 0
-    for path, reason in (manifest.remove_damaged if remove else manifest.damaged)(results):
-        count += 1
+    The exit status is 1 if any file is missing, damaged or not in the manifest.
+    """
+    from vacuagym.publish import manifest
+
+    found = list((manifest.remove_damaged if remove else manifest.damaged)(results))
+    todo = "deleted; rerun the workflow" if remove else "delete it with verify --remove, then rerun the workflow"
+    for path, reason in found:
         click.echo(f"{path} {reason}; {todo}")
-    if count:
+    if found:
         sys.exit(1)
     described = manifest.load(results)
     click.echo(f"{len(described['shards'] + described['files'])} files are as the manifest says")
 
 
 @cli.command()
-@click.option(
-    "--table",
-    type=click.Path(path_type=Path),
-    default="logs/memory.tsv",
-    show_default=True,
-    help="What the jobs of a run declared and took.",
-)
+@MEMORY
 def memory(table: Path) -> None:
-    """Compare the memory rules declare with what they took; exit with 1 if one took more, or under a third."""
-    from vacuagym.process import dishonest_declarations
+    """Check the memory that rules declare.
 
-    faults = list(dishonest_declarations(table))
+    The exit status is 1 if a job used more than its rule declares, or all jobs of a rule used less than a third of it.
+    """
+    from vacuagym.job import check_declared_memory
+
+    faults = list(check_declared_memory(table))
     for fault in faults:
         click.echo(fault)
     if faults:
         sys.exit(1)
-    click.echo("every rule took between a third and all of the memory it declares")
+    click.echo("every rule used between a third and all of the memory it declares")
 
 
 @cli.command()
 @click.argument("predictions", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--split", required=True, help="Name of the split, as iid.")
+@click.option("--split", required=True, help="Name of the split, for example iid.")
 @click.option("--part", default="test", show_default=True, help="Part of the split that is predicted.")
 @click.option(
-    "--dataset", "datasets", multiple=True, help="Dataset that is predicted; can be repeated.  [default: all]"
+    "--dataset", "datasets", multiple=True, help="Dataset that is predicted; may be repeated.  [default: all]"
 )
+@RESULTS
 @click.option(
-    "--results", type=RESULTS, default="results", show_default=True, help="Folder of the run to score against."
-)
-@click.option(
-    "--resamples", type=click.IntRange(2), default=1000, show_default=True, help="Resamples of the bootstrap."
+    "--resamples", type=click.IntRange(2), default=1000, show_default=True, help="Number of bootstrap resamples."
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
 def evaluate(predictions, split, part, datasets, results, resamples, seed, as_json) -> None:
-    """Score the file PREDICTIONS on a part of a split.
+    """Score the file PREDICTIONS on one part of a split.
 
-    It is a parquet file with the columns dataset, geometry_id, sample and stability (the predicted class), and possibly
-    p_stable, p_metastable, ... (the classes' probabilities): one row for each row of the label tables in the part.
+    PREDICTIONS is a parquet file with one row per row of the label tables in the part. Its columns are dataset,
+    geometry_id, sample, stability (the predicted class) and, optionally, the class probabilities p_stable, p_metastable and
+    so on.
 
-    Prints macro-F1 and balanced accuracy, and log loss and expected calibration error if there are probabilities, with
-    95 % intervals from resampling duplicate groups. Not scored are rows whose class is undecided or not under control.
+    The scores are macro-averaged F1 and balanced accuracy; with probabilities also log loss and expected calibration
+    error. Each has a 95 % interval from resampling duplicate groups. Rows whose class is undecided or not under
+    control are not scored.
     """
-    from vacuagym import evaluation
+    from vacuagym.benchmark import scoring
 
-    report = evaluation.evaluate(predictions, split, results, part, datasets or None, resamples, seed)
-    click.echo(json.dumps(report, indent=1) if as_json else evaluation.as_text(report))
+    report = scoring.evaluate(predictions, split, results, part, datasets or None, resamples, seed)
+    click.echo(json.dumps(report, indent=1) if as_json else scoring.as_text(report))
 
 
 @cli.command()
-@click.option("--results", type=RESULTS, default="results", show_default=True, help="Folder of a run's results.")
-@click.option(
-    "--memory",
-    type=click.Path(path_type=Path),
-    default="logs/memory.tsv",
-    show_default=True,
-    help="What the run's jobs declared and took.",
-)
-def status(results: Path, memory: Path) -> None:
-    """Say what a run has made: tables, rows, sizes, and the memory its jobs took."""
-    from vacuagym import overview
+@RESULTS
+@MEMORY
+def status(results: Path, table: Path) -> None:
+    """Show what a run has made.
 
-    for line in overview.status(results, memory):
+    Lists its tables with their rows and sizes, and the memory its jobs used.
+    """
+    from vacuagym.publish import overview
+
+    for line in overview.status(results, table):
         click.echo(line)
 
 
 @cli.command()
 @click.argument("name", required=False)
-@click.option("--results", type=RESULTS, default="results", show_default=True, help="Folder of a run's results.")
+@RESULTS
 def describe(name: str | None, results: Path) -> None:
-    """Explain NAME: a dataset (ks), a table (labels/ks) or a column (h11). Without a NAME, list the tables."""
-    from vacuagym import overview
+    """Explain NAME: a dataset, a table or a column.
+
+    Without NAME, list the tables. Examples of tables and columns are splits and h11.
+    """
+    from vacuagym.publish import overview
 
     for line in overview.describe(results, name):
         click.echo(line)
 
 
 def main() -> None:
-    """Entry point: bad input is one line on stderr and exit status 2, never a traceback."""
+    """Run the command line; bad input is one line on stderr and exit status 2, never a traceback."""
     try:
         cli()
     except InputError as error:

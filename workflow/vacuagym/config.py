@@ -1,52 +1,279 @@
-"""The configuration: checked as a whole before anything runs."""
+"""The configuration: typed, with its defaults, and checked as a whole before anything runs.
 
-import functools
+The JSON schema (`workflow/schemas/config.schema.json`), the defaults (`config/config.yaml`) and the table of
+`config/README.md` follow from the types; ``python -m vacuagym.config`` writes them.
+"""
+
+import json
 import os
 import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import yaml
-from jsonschema import Draft202012Validator, validators
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from vacuagym.benchmark.splits import SPLITS
 from vacuagym.errors import InputError
+from vacuagym.geometry import FAMILIES
+from vacuagym.models import MODELS
+from vacuagym.models.parameters import complete
+from vacuagym.schema import CLASSES
 
-SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+ROOT = Path(__file__).parents[2]
+CONFIG, README = ROOT / "config" / "config.yaml", ROOT / "config" / "README.md"
+SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.json"
+_TABLE_BEGIN, _TABLE_END = "<!-- The table follows from vacuagym/config.py. -->", "<!-- End of the table. -->"
 
 
-def checked(config: dict) -> dict:
-    """The configuration with its values typed, checked against the schema and the files it names.
+# --- types ------------------------------------------------------------------------------------------------------------
 
-    Values given on a command line may arrive as text: "null" and numbers are what they say.
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def _section(name: str, meaning: str, keys: Mapping[str, tuple], values: str = "a mapping") -> tuple:
+    """A section with these keys; its default is made of theirs."""
+    section = create_model(name, __base__=_Section, **keys)
+    return _key(section, meaning, values, section())
+
+
+def _key(type_: Any, meaning: str, values: str, default: Any, **limits) -> tuple:
+    """A key of a section: its type, what it means, which values it takes in words, its default, limits for pydantic."""
+    return Annotated[type_, Field(description=meaning, json_schema_extra={"values": values}, **limits)], default
+
+
+def _integer(default: int, low: int, high: int, meaning: str) -> tuple:
+    return _key(int, meaning, f"an integer from {low} to {high}", default, ge=low, le=high)
+
+
+def _share(default: float, meaning: str) -> tuple:
+    return _key(float, meaning, "a number from 0 to 1", default, ge=0.0, le=1.0)
+
+
+class _Dataset(_Section):
+    source: Annotated[str, Field(min_length=1)]
+
+
+class _Resources(_Section):
+    threads: Annotated[int, Field(ge=1, le=256)]
+    mem_mb: Annotated[int, Field(ge=50)]
+
+
+_Limits = create_model(
+    "Limits", __base__=_Section, **{name: (Annotated[int | None, Field(ge=1)], None) for name in FAMILIES}
+)
+
+_DATASETS = {
+    name: _key(
+        _Dataset | None,
+        f"{family.text}, {family.count:,}. `source` is `generate`, or {family.source}.",
+        "`{source: …}`, or null to leave the dataset out",
+        _Dataset(source="generate"),
+    )
+    for name, family in FAMILIES.items()
+}
+_MODEL = {
+    "name": _key(
+        Literal[tuple(MODELS)],
+        "Which one. " + " ".join(f"`{name}`: {model.summary}." for name, model in MODELS.items()),
+        ", ".join(f"`{name}`" for name in MODELS),
+        next(iter(MODELS)),
+    ),
+    "draws": _integer(3, 1, 1000, "Draws of the couplings per geometry: rows of the label table per geometry."),
+    "starts": _integer(
+        3, 1, 100, "Starting points per draw from which critical points are sought, for models that need them."
+    ),
+    "parameters": _key(
+        dict[str, Any], "Parameters of the model to replace; the rest keep the model's defaults.", "a mapping", {}
+    ),
+}
+_THRESHOLDS = {
+    split.name: _section(
+        split.name,
+        f"Smallest {split.measure} that is held out, by dataset; null: nothing is held out.",
+        {
+            name: _key(int | None, "", "an integer of at least 1, or null", threshold, ge=1)
+            for name, threshold in split.thresholds(FAMILIES).items()
+        },
+        "a mapping from datasets to integers of at least 1, or null",
+    )
+    for split in SPLITS.values()
+    if split.measure
+}
+_BASELINES = {
+    "train_rows": _integer(10_000, 1, 1_000_000, "Rows a model is fitted on, at most."),
+    "seeds": _integer(5, 1, 1000, "Seeds: as many samples of training rows, and fits of each model."),
+}
+_ACTIVE_LEARNING = {
+    "pool_rows": _integer(5000, 1, 1_000_000, "Rows of the training part that may be asked for."),
+    "test_rows": _integer(5000, 1, 1_000_000, "Scored rows of the test part, at most."),
+    "first_rows": _integer(100, 1, 1_000_000, "Rows asked for at first, at random."),
+    "batch_rows": _integer(50, 1, 1_000_000, "Rows asked for in each round."),
+    "rounds": _integer(8, 1, 1000, "Rounds."),
+    "seeds": _integer(5, 1, 1000, "Seeds: as many curves of each strategy."),
+}
+_VALIDATION = {
+    "min_geometries": _key(
+        int,
+        "Datasets with fewer geometries are too small for the checks below, and for a part of a split to be expected to "
+        "hold two classes; they are counted, not judged.",
+        "an integer of at least 1",
+        500,
+        ge=1,
+    ),
+    "max_failed_share": _share(0.01, "Largest share of rows labelled `failed`."),
+    "max_class_share": _share(0.8, "Largest share of the most frequent class."),
+    "min_classes": _integer(3, 1, len(CLASSES), "Smallest number of classes that hold at least 1 % of the rows each."),
+    "min_certified_share": _share(0.99, "Smallest share of certified rows among those with a critical point."),
+    "max_grad_norm": _key(
+        float,
+        "Largest gradient norm of a certified row, for label models that publish it.",
+        "a number above 0",
+        1e-6,
+        gt=0.0,
+    ),
+    "max_explained_share": _share(
+        0.5, "Largest share of the label's entropy that one input column takes away; 1 is a copy of the label."
+    ),
+    "max_association_p_value": _share(
+        0.001,
+        "Largest p-value of the hypothesis that the label does not depend on the geometry. `toy_eft` hardly depends on it "
+        "and needs 1.",
+    ),
+}
+_RULES = {  # memory in MB, and what a job does
+    "compile_code": (450, "Compiling the code of one family or of the label model, once."),
+    "build_geometries": (450, "Generating a dataset, or reading its list."),
+    "build_features": (450, "One shard of features."),
+    "label_vacua": (450, "One shard of labels."),
+    "build_split": (250, "One split."),
+    "count_split_classes": (250, "The classes of every part of every split."),
+    "score_baselines": (900, "All baselines on one dataset and split."),
+    "collect_baselines": (250, "The table of the baselines."),
+    "scan_active_learning": (900, "Active learning on one dataset."),
+    "collect_active_learning": (250, "The table of active learning."),
+    "build_data_dictionary": (250, "The data dictionary."),
+    "count_labels": (300, "The counts of the labels."),
+    "validate_labels": (300, "The checks of the labels."),
+    "build_manifest": (250, "The manifest."),
+    "verify": (200, "The check of every file against the manifest."),
+    "build_release": (300, "The release."),
+    "plot_figures": (300, "The figures of geometries and labels."),
+    "plot_costs": (400, "The figures of memory and rates."),
+    "plot_scores": (400, "The figures of scores."),
+}
+_RESOURCES = {
+    rule: _key(_Resources, meaning, "`{threads: …, mem_mb: …}`", _Resources(threads=1, mem_mb=mem_mb))
+    for rule, (mem_mb, meaning) in _RULES.items()
+}
+
+Config = create_model(
+    "Config",
+    __base__=_Section,
+    n_limit=_key(
+        Annotated[int, Field(ge=1)] | None | _Limits,
+        "Geometries per dataset. The rows of a limited run are the first of a fixed pseudo-random order, so they are a fair "
+        "sample, and exactly the first rows of a larger run. Obeyed before anything is loaded.",
+        "an integer of at least 1, null for all, or a mapping from every dataset of the run to one of these",
+        1000,
+    ),
+    seed=_key(
+        int,
+        "Seed of the drawn couplings. Geometries, features and splits do not depend on it.",
+        "an integer from 0 to 2^63 - 1",
+        20260101,
+        ge=0,
+        le=2**63 - 1,
+    ),
+    shard_rows=_integer(
+        20_000,
+        1,
+        1_000_000,
+        "Geometries per parquet shard and job. Shards that are full stay valid when `n_limit` grows.",
+    ),
+    datasets=_section("datasets", "The datasets of the run. A dataset that is null is left out.", _DATASETS),
+    model=_section("model", "The label model.", _MODEL),
+    splits=_section(
+        "splits",
+        "Thresholds of the splits that hold out a dataset's largest geometries; a geometry that reaches its dataset's "
+        "threshold is in the test part.",
+        _THRESHOLDS,
+    ),
+    baselines=_section("baselines", "The reference scores of `snakemake baselines`.", _BASELINES),
+    active_learning=_section(
+        "active_learning", "The learning curves of `snakemake active_learning`.", _ACTIVE_LEARNING
+    ),
+    validation=_section(
+        "validation",
+        "What the labels must pass, dataset by dataset; the workflow stops with a message that names the check otherwise. "
+        "Two checks have no key: no geometry or draw twice, no duplicate group in two parts of a split.",
+        _VALIDATION,
+    ),
+    resources=_section("resources", "Threads and memory of each rule's jobs.", _RESOURCES),
+)
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------
+
+
+def read_config(*configs: Path | Mapping) -> dict:
+    """A complete, checked configuration: the defaults, and what each of the given ones says otherwise, the last one first.
+
+    Parameters
+    ----------
+    configs : Path or mapping
+        YAML files, which may be missing, or their contents. Values may be text, as on a command line: "null" and
+        numbers are what they say.
 
     Raises
     ------
-    InputError : names every offending key, its value and what is allowed there.
+    InputError
+        Names every offending key, its value and what is expected there.
     """
-    config = _typed(config)
-    errors = sorted(_validator().iter_errors(config), key=lambda error: list(map(str, error.path)))
-    if errors:
-        raise InputError("config", "; ".join(dict.fromkeys(map(_explain, errors))))
-    chosen = {dataset: settings for dataset, settings in config["datasets"].items() if settings is not None}
-    if not chosen:
-        raise InputError("config key datasets", "leaves every dataset out; give at least one of them a source")
-    for dataset, settings in chosen.items():
-        source = settings["source"]
-        if source != "generate" and not _exists(source):
-            raise InputError(
-                f"config key datasets.{dataset}.source",
-                f"{_short(source)} does not exist; expected generate or the path of the published list",
-            )
-    check_model(config["model"])
+    given: dict = {}
+    for config in configs:
+        given = _merged(given, _read(config) if isinstance(config, Path) else config)
+    given = _typed(given)
+    try:
+        config = Config.model_validate(_merged(Config().model_dump(), given)).model_dump()
+    except ValidationError as error:
+        reasons = dict.fromkeys(_explain(entry, given) for entry in error.errors())
+        raise InputError("config", "; ".join(filter(None, reasons))) from None
+    _check_datasets(config["datasets"])
+    if isinstance(config["n_limit"], dict):
+        _check_limits(given["n_limit"], [name for name, settings in config["datasets"].items() if settings])
+    complete(config["model"]["name"], MODELS[config["model"]["name"]].parameters, config["model"]["parameters"])
     return config
 
 
-@functools.cache
-def _validator():
-    """Of the schema, for which 2.0 is no integer: it is none where it is used."""
-    types = Draft202012Validator.TYPE_CHECKER.redefine(
-        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
-    )
-    return validators.extend(Draft202012Validator, type_checker=types)(yaml.safe_load(SCHEMA.read_text()))
+def _read(path: Path) -> Mapping:
+    """The content of a YAML file; nothing if there is none."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(path, f"is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, Mapping | None):
+        raise InputError(path, f"holds {_short(content)}, expected keys with their values; see config/README.md")
+    return content or {}
+
+
+def _check_datasets(datasets: Mapping[str, Mapping | None]) -> None:
+    if not any(datasets.values()):
+        raise InputError("config key datasets", "leaves every dataset out; give at least one of them a source")
+    for name, settings in datasets.items():
+        if settings and settings["source"] != "generate" and not _exists(settings["source"]):
+            reason = f"{_short(settings['source'])} does not exist; expected generate or the path of the published list"
+            raise InputError(f"config key datasets.{name}.source", reason)
+
+
+def _check_limits(limits: Mapping, datasets: list[str]) -> None:
+    missing = [name for name in datasets if name not in limits]
+    if missing:
+        reason = f"names no limit of {', '.join(missing)}; name every dataset of the run, null for all its geometries"
+        raise InputError("config key n_limit", reason)
 
 
 def _exists(path: str) -> bool:
@@ -57,12 +284,21 @@ def _exists(path: str) -> bool:
     return True
 
 
+def _merged(base: Mapping, changes: Mapping) -> dict:
+    """The mapping with changes, section by section; a mapping of limits replaces the old one as a whole."""
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(base.get(key), Mapping) and key != "n_limit"
+        merged[key] = _merged(base[key], value) if both else value
+    return merged
+
+
 _INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
-def _typed(value):
-    if isinstance(value, dict):
+def _typed(value: Any) -> Any:
+    if isinstance(value, Mapping):
         return {key: item if key == "source" and item != "null" else _typed(item) for key, item in value.items()}
     if isinstance(value, str):
         if value == "null":
@@ -74,32 +310,100 @@ def _typed(value):
     return value
 
 
-def check_model(model: dict) -> None:
-    """Check the parameters of a label model against those it knows."""
-    if model.get("parameters"):
-        from vacuagym import models  # compiled code: loaded only where it is needed
+def _explain(error: Mapping, given: Mapping) -> str:
+    """One of pydantic's errors in words; empty for what speaks of a type that was not meant."""
+    path, value = [], given
+    is_no_text = error["type"] == "invalid_key"  # then the last part stands for the key
+    for part in error["loc"][:-1] if is_no_text else error["loc"]:
+        if not (isinstance(value, Mapping) and part in value):
+            continue  # a name of a type, or a key that is missing
+        path.append(str(part))
+        value = value[part]
+    if is_no_text:
+        path.append(str(error["input"]))
+    name = ".".join(path)
+    if is_no_text or error["type"] == "extra_forbidden":
+        return f"unknown key {_short(name)}, allowed here: {', '.join(_keys_of(path[:-1]))}"
+    if error["type"] == "missing":
+        return f"key {name!r} lacks {error['loc'][-1]}"
+    if isinstance(value, Mapping) and error["type"] in ("int_type", "model_type") and path == ["n_limit"]:
+        return ""  # the mapping's own errors say what is wrong
+    expected = [values for key, _, values, _ in described() if name == key or name.startswith(f"{key}.")][-1]
+    return f"key {name!r} is {_short(value)}, expected {expected.replace('`', '')}"
 
-        models.resolve(model["name"], model["parameters"])
 
-
-def _explain(error) -> str:
-    path = ".".join(map(str, error.path))
-    if error.validator == "additionalProperties":
-        allowed = ", ".join(error.schema["properties"])
-        unknown = [key for key in error.instance if key not in error.schema["properties"]]
-        return "; ".join(
-            f"unknown key {_short('.'.join(filter(None, [path, str(key)])))}, allowed here: {allowed}"
-            for key in unknown
-        )
-    if error.validator == "required":
-        missing = [key for key in error.schema["required"] if key not in error.instance]
-        return f"key {path or 'config'!r} lacks {', '.join(missing)}"
-    expected = error.schema.get("description", error.message)
-    if error.validator == "enum":
-        expected = f"{expected}: {', '.join(map(str, error.validator_value))}"
-    return f"key {path!r} is {_short(error.instance)}, expected {expected}"
+def _keys_of(path: list[str]) -> list[str]:
+    """The keys that are allowed in a section."""
+    section: Any = Config
+    for part in path:
+        section = section.model_fields[part].annotation
+        options = [section, *getattr(section, "__args__", ())]
+        section = next(option for option in options if isinstance(option, type) and issubclass(option, BaseModel))
+    return list(section.model_fields)
 
 
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 200 else text[:200] + "…"
+
+
+# --- what follows from the types --------------------------------------------------------------------------------------
+
+
+def described(section: type[BaseModel] = Config, prefix: str = "") -> Iterator[tuple[str, str, str, Any]]:
+    """Every key with its meaning, its values in words, and its default, sections before what is in them."""
+    for name, field in section.model_fields.items():
+        yield (
+            f"{prefix}{name}",
+            field.description or "",
+            (field.json_schema_extra or {}).get("values", ""),
+            field.default,
+        )
+        type_ = field.annotation
+        if isinstance(type_, type) and issubclass(type_, BaseModel) and type_ is not _Resources:
+            yield from described(type_, f"{prefix}{name}.")
+
+
+def schema_text() -> str:
+    """The JSON schema of the configuration."""
+    return json.dumps(Config.model_json_schema(), indent=1, ensure_ascii=False) + "\n"
+
+
+def defaults_text() -> str:
+    """The defaults as YAML: sections in blocks, what is in them in lines."""
+    lines = ["# Every key is explained in config/README.md."]
+    for key, value in Config().model_dump().items():
+        if not isinstance(value, dict):
+            lines.append(f"{key}: {_flow(value)}")
+            continue
+        lines += ["", f"{key}:"]
+        lines += [f"  {name}: {_flow(item)}" for name, item in value.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _flow(value: Any) -> str:
+    return yaml.dump(value, default_flow_style=True, sort_keys=False, width=1000).removesuffix("\n...\n").strip()
+
+
+def table_text() -> str:
+    """The table of config/README.md."""
+    rows = [f"| `{key}` | {meaning} | {values} |" for key, meaning, values, _ in described() if meaning]
+    return "\n".join(["| key | meaning | values |", "|---|---|---|", *rows])
+
+
+def readme_text(current: str) -> str:
+    """config/README.md with the table as it should be."""
+    before, _, rest = current.partition(_TABLE_BEGIN)
+    _, _, after = rest.partition(_TABLE_END)
+    return f"{before}{_TABLE_BEGIN}\n\n{table_text()}\n\n{_TABLE_END}{after}"
+
+
+def main() -> None:
+    """Write what follows from the types."""
+    SCHEMA.write_text(schema_text(), encoding="utf-8")
+    CONFIG.write_text(defaults_text(), encoding="utf-8")
+    README.write_text(readme_text(README.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

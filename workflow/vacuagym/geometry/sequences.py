@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from vacuagym.compiled import njit
+from vacuagym.numerics.compiled import njit
 
 
 @njit(cache=True, nogil=True)

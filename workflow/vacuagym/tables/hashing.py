@@ -13,6 +13,14 @@ def mix64(x) -> np.ndarray:
     return x ^ (x >> np.uint64(31))
 
 
+def salted(salt: str) -> np.uint64:
+    """The state from which `hash_rows` starts."""
+    state = mix64(0)
+    for byte in salt.encode():
+        state = mix64(state ^ np.uint64(byte))
+    return np.uint64(state)
+
+
 def hash_rows(columns, salt: str) -> np.ndarray:
     """Hash each row of integers to a non-negative int64.
 
@@ -23,9 +31,7 @@ def hash_rows(columns, salt: str) -> np.ndarray:
     """
     if isinstance(columns, np.ndarray) and columns.ndim == 2:
         columns = columns.T
-    state = mix64(np.zeros(len(columns[0]), dtype=np.uint64))
-    for byte in salt.encode():
-        state = mix64(state ^ np.uint64(byte))
+    state = np.full(len(columns[0]), salted(salt))
     for column in columns:
         state = mix64(state ^ np.asarray(column).astype(np.int64).view(np.uint64))
     return (state >> np.uint64(1)).astype(np.int64)

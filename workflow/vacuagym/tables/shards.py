@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from vacuagym.errors import InputError
-from vacuagym.tables.columns import Column, Columns, Ragged
+from vacuagym.fingerprints import fingerprint_of
+from vacuagym.schema import Column
+from vacuagym.tables.arrays import Columns, Ragged
 
 BATCH_ROWS = 1_000  # rows held at a time, and rows a row group or a page: memory does not depend on a table's length
 HELD_BATCHES = 50  # pieces of a row group: each takes some 10 kB, however few its rows
@@ -114,16 +116,13 @@ def _seal_of(file: BinaryIO) -> tuple[int, bytes, bytes] | None:
     return place, found, digest.hexdigest().encode()
 
 
-def read_metadata(path: Path, made_by: dict | None = None) -> tuple[int, list[str], dict]:
-    """Number of rows, column names and ``made_by`` of a table, after checking that it is whole and the one meant.
-
-    Parameters
-    ----------
-    made_by : what it must have been made by; None if any will do.
+def read_recipe(path: Path) -> tuple[int, list[str], dict]:
+    """Number of rows, column names and recipe of a table, after checking that the file is whole.
 
     Raises
     ------
-    InputError : the file is missing or damaged, was not written by this workflow, or was made by something else.
+    InputError
+        The file is missing or damaged, or was not written by this workflow.
     """
     try:
         with open(path, "rb") as file:
@@ -136,21 +135,56 @@ def read_metadata(path: Path, made_by: dict | None = None) -> tuple[int, list[st
     if found != expected:
         raise InputError(path, f"is damaged: its bytes do not have the sha256 it was written with; {AGAIN}")
     with _open(path) as file:
-        rows, names = file.metadata.num_rows, file.schema_arrow.names
-        found = json.loads(file.schema_arrow.metadata[_METADATA_KEY])
-    if made_by is not None and found != made_by:
-        raise InputError(path, f"does not belong to this run: {_differences(found, made_by)}; {AGAIN}")
-    return rows, names, found
+        return file.metadata.num_rows, file.schema_arrow.names, json.loads(file.schema_arrow.metadata[_METADATA_KEY])
 
 
-def _differences(found: dict, expected: dict) -> str:
-    keys = [key for key in sorted({*found, *expected}) if found.get(key) != expected.get(key)]
-    return ", ".join(f"its {key} is {_short(found.get(key))}, expected {_short(expected.get(key))}" for key in keys)
+def check_input(path: Path, recipe: dict, reads: Sequence[str] = ()) -> dict:
+    """Check that a table is whole and what the recipe of its reader expects; log which columns are read of it.
+
+    Parameters
+    ----------
+    recipe : dict
+        Of the table that is made from this one.
+    reads : sequence of str
+        Names of the columns that will be read; nothing is logged without.
+
+    Returns
+    -------
+    dict
+        The table's own recipe.
+
+    Raises
+    ------
+    InputError
+        The table is missing or damaged, or belongs to another run.
+    """
+    _, names, found = read_recipe(path)
+    expected = recipe["inputs"].get(found.get("table"))
+    if expected is None:
+        raise InputError(path, f"is a table of {found.get('table')}, which is no input here; {AGAIN}")
+    if fingerprint_of(found) != expected:
+        reason = differences(found, recipe, ("model", "seed")) or "it was made with another configuration or code"
+        raise InputError(path, f"does not belong to this run: {reason}; {AGAIN}")
+    if reads:
+        print(f"{path}: reads {len(reads)} of {len(names)} columns: {', '.join(reads)}")
+    return found
+
+
+def differences(found: dict, expected: dict, keys: Sequence[str]) -> str:
+    """What two recipes say differently of these keys, where both have them."""
+    keys = [key for key in keys if key in found and key in expected and found[key] != expected[key]]
+    return ", ".join(f"its {key} is {_short(found[key])}, expected {_short(expected[key])}" for key in keys)
 
 
 def _short(value: object) -> str:
     text = value[:12] if isinstance(value, str) and len(value) == 64 else json.dumps(value)
     return text if len(text) <= 200 else text[:200] + "…"
+
+
+def check_rows(path: Path, expected: int, written: int) -> None:
+    """Raise a RuntimeError unless as many rows were written as were expected of the table read."""
+    if written != expected:
+        raise RuntimeError(f"{path}: {expected} rows expected of it, {written} written")
 
 
 def read_schema(path: Path) -> dict[str, str]:
@@ -159,14 +193,15 @@ def read_schema(path: Path) -> dict[str, str]:
         return {field.name: str(field.type) for field in file.schema_arrow}
 
 
-def read_rows(
+def read_batches(
     path: Path, columns: Sequence[str], start: int = 0, stop: int | None = None, batch_rows: int = BATCH_ROWS
-) -> Iterator[Columns]:
+) -> Iterator[pa.RecordBatch]:
     """Stream rows ``start`` … ``stop`` of a table in batches; nothing but ``columns`` and the row groups hit is read.
 
     Raises
     ------
-    InputError : the file is damaged, misses a column, or has fewer than ``stop`` rows.
+    InputError
+        The file is damaged, misses a column, or has fewer than ``stop`` rows.
     """
     with _open(path) as file:
         names = file.schema_arrow.names
@@ -190,15 +225,22 @@ def read_rows(
                 low, high = max(start - row, 0), min(stop - row, batch.num_rows)
                 row += batch.num_rows
                 if low < high:
-                    kept = batch.slice(low, high - low)
-                    yield {name: _to_numpy(kept.column(name)) for name in columns}
+                    yield batch.slice(low, high - low)
         except (pa.ArrowException, OSError) as error:
             raise InputError(path, f"is damaged near row {row} ({error}); {AGAIN}") from error
 
 
+def read_rows(
+    path: Path, columns: Sequence[str], start: int = 0, stop: int | None = None, batch_rows: int = BATCH_ROWS
+) -> Iterator[Columns]:
+    """The batches of `read_batches` as numpy arrays, for compiled code."""
+    for batch in read_batches(path, columns, start, stop, batch_rows):
+        yield {name: _to_numpy(batch.column(name)) for name in columns}
+
+
 @contextmanager
 def new_shard(
-    path: Path, columns: Sequence[Column], made_by: dict, group_rows: int = 1
+    path: Path, columns: Sequence[Column], recipe: dict, group_rows: int = 1
 ) -> Iterator[Callable[[Columns | pa.RecordBatch], None]]:
     """Write a table batch by batch; it appears under its name complete and durable, or not at all.
 
@@ -210,7 +252,7 @@ def new_shard(
     ------
     InputError : the file cannot be written: no space, no permission.
     """
-    schema = arrow_schema(columns, made_by)
+    schema = arrow_schema(columns, recipe)
     held: list[pa.RecordBatch] = []
 
     def write(batch: Columns | pa.RecordBatch) -> None:
@@ -257,13 +299,22 @@ def _repetitive(schema: pa.Schema) -> list[str]:
 def new_scratch(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.RecordBatch], None]]:
     """Write rows into a file for the running job alone, which `read_scratch` gives back in their order.
 
-    Yields a function that takes one batch. Memory holds nothing of what is written, so that any number of such files may
-    be open. InputError if the file cannot be written.
+    Memory holds nothing of what is written, so that any number of such files may be open.
+
+    Yields
+    ------
+    function
+        Takes one batch with the schema.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
     """
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = pa.OSFile(str(path), "wb")
-        writer = pa.ipc.new_stream(file, schema, options=pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False))
+        writer = pa.ipc.new_stream(file, schema)
 
     def write(batch: pa.RecordBatch) -> None:
         with _disk_errors(path):
@@ -276,42 +327,45 @@ def new_scratch(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.RecordBa
 
 
 def read_scratch(path: Path, group_bytes: int) -> Iterator[pa.RecordBatch]:
-    """The rows of a file of `new_scratch` in their order, in groups for a writer of `new_shard`.
+    """Read a file of `new_scratch` in groups for a writer of `new_shard`.
 
-    A group ends with the row that fills ``group_bytes``, wherever batches end, and is in one piece, as Arrow has it: what
-    a writer makes of it depends on nothing but the rows.
+    A group ends with the row that fills ``group_bytes``, wherever batches end: what a writer makes of it depends on
+    nothing but the rows.
     """
-    held: list[pa.RecordBatch] = []
-    free = group_bytes
+    held, held_bytes = [], 0
     with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as reader:
         for batch in reader:
-            ends = np.cumsum(_row_bytes(batch))
-            start, used = 0, 0
-            while start < len(batch):
-                stop = min(int(np.searchsorted(ends, used + free)) + 1, len(batch))
-                held.append(batch.slice(start, stop - start))
-                free -= int(ends[stop - 1]) - used
-                start, used = stop, int(ends[stop - 1])
-                if free <= 0 or len(held) == HELD_BATCHES:
-                    held[:] = [pa.concat_batches(held)]
-                if free <= 0:
-                    yield held.pop()
-                    free = group_bytes
+            held.append(batch)
+            held_bytes += batch.nbytes
+            if held_bytes >= group_bytes or len(held) == HELD_BATCHES:
+                *groups, rest = _cut(pa.concat_batches(held), group_bytes)
+                yield from groups
+                held, held_bytes = [rest], rest.nbytes
     if held:
-        yield pa.concat_batches(held)
+        yield from (group for group in _cut(pa.concat_batches(held), group_bytes) if len(group))
+
+
+def _cut(rows: pa.RecordBatch, group_bytes: int) -> Iterator[pa.RecordBatch]:
+    """Groups that are full, then the rows that are left, possibly none."""
+    ends, start = np.cumsum(_row_bytes(rows)), 0
+    while (stop := int(np.searchsorted(ends, group_bytes)) + 1) <= len(rows):
+        yield rows.slice(start, stop - start)
+        ends, start = ends - ends[stop - 1], stop
+    yield rows.slice(start)
 
 
 def _row_bytes(batch: pa.RecordBatch) -> np.ndarray:
     """Bytes of the values of each row."""
-    total = np.zeros(len(batch), dtype=np.int64)
+    fixed, total = 0, np.zeros(len(batch), dtype=np.int64)
     for array in batch.columns:
-        if pa.types.is_list(array.type):
-            total += np.diff(_to_numpy(array.offsets)) * (array.type.value_type.bit_width // 8)
-        elif pa.types.is_string(array.type):
-            total += np.diff(np.frombuffer(array.buffers()[1], np.int32)[array.offset :][: len(array) + 1])
+        type_ = array.type
+        if pa.types.is_list(type_) or pa.types.is_string(type_):
+            width = type_.value_type.bit_width // 8 if pa.types.is_list(type_) else 1
+            offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset :][: len(array) + 1]
+            total += width * (offsets[1:] - offsets[:-1])
         else:
-            total += -(-array.type.bit_width // 8)
-    return total
+            fixed += -(-type_.bit_width // 8)
+    return total + fixed
 
 
 def write_text(path: Path, pieces: Iterable[str]) -> None:

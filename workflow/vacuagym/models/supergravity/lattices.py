@@ -8,22 +8,76 @@ H^(1/2) kappa(t) H^(1/2), H = diag(t^i / tau_i), alone. The ray itself has s = 2
 others, the *transverse spectrum*, are negative.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
-from vacuagym.compiled import njit
-from vacuagym.engine.elementary import exp, sqrt
-from vacuagym.engine.linalg import tridiagonalise
+from vacuagym.numerics.compiled import njit
+from vacuagym.numerics.elementary import exp, sqrt
+from vacuagym.numerics.linalg import tridiagonalise
 
 _LEAST_CHERN = -10  # c1 · D of a -12 curve, which curves of self-intersection -9, -10, -11 become after blow-ups
 
 
-@njit(cache=True)
-def hyperplane_ray(kappa, n, spread, uniforms, t, tau, matrix):
-    """A ray in the positive orthant of n nef classes, which lies in the Kähler cone of a CICY.
+class RayGeometry(NamedTuple):
+    """What the potential on a ray needs of its geometry."""
 
-    kappa : kappa_rst, r <= s <= t, t fastest. uniforms (n,). Fills t (n,), tau (n,) and matrix (n, n), kappa_rs = kappa_rst t^t.
-    Returns the volume of the smallest generating curve, which is the smallest t.
+    volume: float  # at the ray's unit point, as are the next two
+    least_tau: float  # the smallest tau_i
+    two_cycle: float  # volume of the smallest generating curve of the cone
+    spectrum: np.ndarray  # (n - 1,) transverse, ascending
+    spectrum_error: float  # infinity if the ray is no good
+
+
+class Workspace(NamedTuple):
+    """Arrays to work in, for n classes; float64."""
+
+    tau: np.ndarray  # (n,) tau_i
+    matrix: np.ndarray  # (n, n) kappa_ij = kappa_ijk t^k
+    spectrum: np.ndarray  # (n - 1,)
+    vectors: np.ndarray  # (4, n)
+    fan: np.ndarray  # (n + 1, 2) generators of a fan
+    weights: np.ndarray  # (n + 1,) of the edges of its polygon
+    edges: np.ndarray  # (n + 1,)
+
+
+@njit(cache=True)
+def workspace(n):
+    """A `Workspace` for n classes."""
+    return Workspace(
+        np.empty(n),
+        np.empty((n, n)),
+        np.empty(n - 1),
+        np.empty((4, n)),
+        np.empty((n + 1, 2)),
+        np.empty(n + 1),
+        np.empty(n + 1),
+    )
+
+
+@njit(cache=True)
+def nef_ray(kappa, spread, uniforms, t, work):
+    """Draw a ray in the positive orthant of n nef classes, which lies in the Kähler cone.
+
+    Parameters
+    ----------
+    kappa : int64 (n (n + 1) (n + 2) / 6,)
+        kappa_rst for r <= s <= t, t fastest.
+    spread : float
+        The log of each t^i is uniform within plus or minus this.
+    uniforms : float64 (at least n,)
+        Uniform draws.
+    t : float64 (n,)
+        Output: the ray.
+    work : Workspace
+        ``tau`` and ``matrix`` are filled.
+
+    Returns
+    -------
+    float
+        Volume of the smallest generating curve, which is the smallest t.
     """
+    n, tau, matrix = len(t), work.tau, work.matrix
     smallest = np.inf
     for r in range(n):
         t[r] = exp(spread * (2.0 * uniforms[r] - 1.0))
@@ -71,6 +125,15 @@ def polygon_edges(v, weights, edges):
     """Positive edges (n,) of a closed polygon with normals v (n, 2): edge_i = weight_i / (1 + mu · v_i), sum edge_i v_i = 0.
 
     mu maximises sum weight_i log(1 + mu · v_i): a strictly concave problem in two variables, solved by damped Newton steps.
+
+    Parameters
+    ----------
+    v : float64 (n, 2)
+        The normals.
+    weights : float64 (n,)
+        Positive weights.
+    edges : float64 (n,)
+        Output: the edges.
     """
     n = len(v)
     x = y = 0.0
@@ -97,21 +160,39 @@ def polygon_edges(v, weights, edges):
 
 
 @njit(cache=True)
-def fibration_ray(curves, c1_squared, spread, fibre, uniforms, v, edges, t, tau, matrix):
-    """A ray for the elliptic threefold over a toric base: J = t^0 E + pi*j, E = zero section + pi*c1.
+def fibration_ray(curves, c1_squared, spread, fibre, uniforms, t, work):
+    """Draw a ray for the elliptic threefold over a toric base: J = t^0 E + pi*j, E = zero section + pi*c1.
 
-    The classes are E and D_2 ... D_{n-1}, all toric curves but two neighbours: n - 1 in all, where exceptional curves of
+    The classes are E and D_2 ... D_{m-1}, all m toric curves but two neighbours: m - 1 in all, where exceptional curves of
     the base and of non-abelian fibres have zero size. With kappa_000 = c1^2, kappa_00a = c1·D_a, kappa_0ab = D_a·D_b, J is
     nef if j and j + t^0 c1 are nef on the base: for a curve outside the zero section, J·C = t^0 (section · C) + (j + t^0 c1)·C.
     Since c1 is effective with the toric curves as components, it is enough that j·D_i > 0 and j·D_i + t^0 c1·D_i > 0
-    for all i. The fibre's share ``fibre`` in (0, 1] says how far towards that bound t^0 is.
+    for all i.
 
-    curves (n,) self-intersections; uniforms (n,); v (n, 2), edges (n,) workspace; fills t, tau (n - 1,), matrix (n - 1, n - 1).
-    Returns the volume of the smallest generating curve.
+    Parameters
+    ----------
+    curves : int64 (m,)
+        Self-intersections of the toric curves, in cyclic order.
+    c1_squared : float
+        c1^2 of the base.
+    spread : float
+        The log of each edge's weight is uniform within plus or minus this.
+    fibre : float
+        In (0, 1]: how far towards its bound t^0 is.
+    uniforms : float64 (at least m,)
+        Uniform draws.
+    t : float64 (m - 1,)
+        Output: the ray.
+    work : Workspace
+        For m - 1 classes; all but ``spectrum`` and ``vectors`` is filled.
+
+    Returns
+    -------
+    float
+        Volume of the smallest generating curve.
     """
-    n = len(curves)
+    n, v, edges, weights, tau, matrix = len(curves), work.fan, work.edges, work.weights, work.tau, work.matrix
     rays_of_fan(curves, v)
-    weights = np.empty(n)
     for i in range(n):
         weights[i] = max(1.0, -_chern(curves[i])) * exp(spread * (2.0 * uniforms[i] - 1.0))
     polygon_edges(v, weights, edges)
@@ -158,13 +239,36 @@ def _chern(curve):
 
 
 @njit(cache=True)
-def transverse_spectrum(n, t, tau, matrix, spectrum, workspace):
-    """Eigenvalues of H^(1/2) kappa H^(1/2) without the ray's own, which is 2; ascending, into spectrum (n - 1,).
+def ray_geometry(t, smallest, work):
+    """The `RayGeometry` of a ray.
 
-    matrix (n, n) is destroyed; workspace (4, n). Returns a bound of the eigenvalues' errors; infinity if some t or tau is not
-    positive, so that H is not.
+    Parameters
+    ----------
+    t : float64 (n,)
+        The ray.
+    smallest : float
+        Volume of the smallest generating curve.
+    work : Workspace
+        ``tau`` and ``matrix`` are those of the ray; the matrix is destroyed.
     """
-    diagonal, squares = workspace[0], workspace[1]
+    volume, least_tau = 0.0, np.inf
+    for i in range(len(t)):
+        volume += t[i] * work.tau[i] / 3.0
+        least_tau = min(least_tau, work.tau[i])
+    return RayGeometry(volume, least_tau, smallest, work.spectrum, transverse_spectrum(t, work))
+
+
+@njit(cache=True)
+def transverse_spectrum(t, work):
+    """Eigenvalues of H^(1/2) kappa H^(1/2) without the ray's own, which is 2; ascending, into ``work.spectrum``.
+
+    Returns
+    -------
+    float
+        A bound of the eigenvalues' errors; infinity if some t or tau is not positive, so that H is not.
+    """
+    n, tau, matrix, spectrum = len(t), work.tau, work.matrix, work.spectrum
+    diagonal, squares = work.vectors[0], work.vectors[1]
     norm = 0.0
     for a in range(n):
         if not (t[a] > 0.0 and tau[a] > 0.0):
@@ -175,7 +279,7 @@ def transverse_spectrum(n, t, tau, matrix, spectrum, workspace):
             matrix[a, b] *= sqrt(t[a] / tau[a]) * sqrt(t[b] / tau[b])
             row += abs(matrix[a, b])
         norm = max(norm, row)
-    tridiagonalise(n, matrix, diagonal, squares, workspace[2], workspace[3])
+    tridiagonalise(n, matrix, diagonal, squares, work.vectors[2], work.vectors[3])
     _tridiagonal_eigenvalues(n, diagonal, squares)
     diagonal.sort()
     spectrum[: n - 1] = diagonal[: n - 1]

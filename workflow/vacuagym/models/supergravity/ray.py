@@ -16,13 +16,14 @@ errors are added to the enclosures, so that this is a proof. Where theta is neit
 """
 
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 
-from vacuagym.compiled import njit
-from vacuagym.engine.elementary import exp, log, sqrt
+from vacuagym.numerics.compiled import njit
+from vacuagym.numerics.elementary import exp, log, sqrt
 
-# --- the sums of terms c r^i x^j E^k delta^l, as tables ------------------------------------------------------------------
+# --- the sums of terms c r^i x^j E^k delta^l ---------------------------------------------------------------------------
 
 
 def _times(left, right):
@@ -59,9 +60,18 @@ def _slope(polynomial):
     )
 
 
-def _table(polynomial):
+class Sum(NamedTuple):
+    """A sum of terms c r^i x^j E^k delta^l, l = 0 or 1."""
+
+    terms: np.ndarray  # int64 (n, 4): i, j, k, l
+    coefficients: np.ndarray  # float64 (n,)
+    is_slope: bool  # whether delta stands for p delta
+
+
+def _sum(polynomial, is_slope=False):
     terms = sorted(term for term, c in polynomial.items() if c != 0)
-    return np.array(terms, dtype=np.int64), np.array([polynomial[term] for term in terms], dtype=np.float64)
+    coefficients = [polynomial[term] for term in terms]
+    return Sum(np.array(terms, dtype=np.int64), np.array(coefficients, dtype=np.float64), is_slope)
 
 
 _A, _B = _in_r(2, 1), _in_r(4, -1)  # 2 + r and 4 - r
@@ -70,35 +80,61 @@ _N = _plus(
     _times(_A, _plus(_term(8, x=1, e=2), _term(-8, x=1, e=1))),
     _plus(_term(3, r=1), _term(-6, r=1, e=1), _term(3, r=1, e=2)),
 )
-# dV/dln x = 4 SLOPE / ((2 + r)^3 (4 - r)^2), where delta stands for p delta
-SLOPE = _table(
+# dV/dln x = 4 SLOPE / ((2 + r)^3 (4 - r)^2)
+SLOPE = _sum(
     _plus(
         _times(_times(_A, _B), _slope(_N)),
         _times(_in_r(-24, 3, -1.5), _N),
         _times(_times(_times(_A, _times(_A, _A)), _times(_B, _B)), _term(-3 / 8, delta=1)),
-    )
+    ),
+    is_slope=True,
 )
 # V = 4 VALUE / ((2 + r)^2 (4 - r))
-VALUE = _table(_plus(_N, _times(_times(_times(_A, _A), _B), _term(1 / 4, delta=1))))
+VALUE = _sum(_plus(_N, _times(_times(_times(_A, _A), _B), _term(1 / 4, delta=1))))
 # D_T W = 0 where this vanishes
-SUSY = _table(_plus(_term(1, e=1), _term(2 / 3, x=1, e=1), _term(1 / 3, r=1, x=1, e=1), _term(-1)))
+SUSY = _sum(_plus(_term(1, e=1), _term(2 / 3, x=1, e=1), _term(1 / 3, r=1, x=1, e=1), _term(-1)))
 
 # --- enclosures -------------------------------------------------------------------------------------------------------
 
-L, R1, D1, POWER, SIGN = range(5)  # a problem: log(A / w), r1, d1, p, sign of E (an array of five)
+
+class Problem(NamedTuple):
+    """The potential on a ray."""
+
+    log_ratio: float  # L = log(A / w)
+    r1: float  # xi / volume at x = 1
+    d1: float  # delta at x = 1
+    power: float  # p
+    sign: float  # of E
+
+
 N_WORK = 64
 _UNIT = 2.0**-52
 
 
 @njit(cache=True)
-def _enclose(terms, c, problem, delta_factor, x1, x2, work):
-    """Enclose a sum of terms, divided by the power of |E| that keeps it in range, and its derivative by ln x, on [x1, x2].
+def _enclose(sum_, problem, x1, x2, work):
+    """Enclose a sum, divided by the power of |E| that keeps it in range, and its derivative by ln x, on [x1, x2].
 
-    Returns low, high, low and high of the derivative; rounding included.
+    Parameters
+    ----------
+    sum_ : Sum
+        SLOPE, VALUE or SUSY.
+    problem : Problem
+        The potential.
+    x1, x2 : float
+        Ends of the box.
+    work : float64 (N_WORK,)
+        Workspace.
+
+    Returns
+    -------
+    low, high, slope_low, slope_high : float
+        Bounds of the sum and of its derivative; rounding included.
     """
-    r1, e_sign = problem[R1], problem[SIGN]
-    growth = 1.5 * (2.0 - problem[POWER])
-    y1, y2 = problem[L] - x1, problem[L] - x2
+    terms, c, r1 = sum_.terms, sum_.coefficients, problem.r1
+    delta_factor = problem.power if sum_.is_slope else 1.0
+    growth = 1.5 * (2.0 - problem.power)
+    y1, y2 = problem.log_ratio - x1, problem.log_ratio - x2
     shift = 2 if y1 + y2 > 0.0 else 0
     # powers of the ends: low in work[0:32], high in work[32:64]; r at 0, x at 8, E at 16
     r_high, r_low = abs(r1) / (x1 * sqrt(x1)), abs(r1) / (x2 * sqrt(x2))
@@ -119,8 +155,8 @@ def _enclose(terms, c, problem, delta_factor, x1, x2, work):
         inverse_low, inverse_high = exp(-y1), exp(-y2)
         work[17], work[49] = inverse_low, inverse_high
         work[16], work[48] = inverse_low * inverse_low, inverse_high * inverse_high
-    at1 = delta_factor * problem[D1] * exp(growth * log(x1))
-    at2 = delta_factor * problem[D1] * exp(growth * log(x2))
+    at1 = delta_factor * problem.d1 * exp(growth * log(x1))
+    at2 = delta_factor * problem.d1 * exp(growth * log(x2))
     delta_low, delta_high = min(at1, at2), max(at1, at2)
 
     low = high = slope_low = slope_high = size = slope_size = 0.0
@@ -136,7 +172,7 @@ def _enclose(terms, c, problem, delta_factor, x1, x2, work):
         a = c[n]
         if r1 < 0.0 and i % 2 == 1:
             a = -a
-        if e_sign < 0.0 and k % 2 == 1:
+        if problem.sign < 0.0 and k % 2 == 1:
             a = -a
         if a > 0.0:
             low += a * small
@@ -157,16 +193,16 @@ def _enclose(terms, c, problem, delta_factor, x1, x2, work):
 
 
 @njit(cache=True)
-def _sign(terms, c, problem, delta_factor, x, work):
-    """The proved sign of a sum of terms at x; 0 if rounding leaves it open."""
-    low, high, _, _ = _enclose(terms, c, problem, delta_factor, x, x, work)
+def _sign(sum_, problem, x, work):
+    """The proved sign of a sum at x; 0 if rounding leaves it open."""
+    low, high, _, _ = _enclose(sum_, problem, x, x, work)
     return 1 if low > 0.0 else (-1 if high < 0.0 else 0)
 
 
 @njit(cache=True)
-def enclose_sum(table, problem, delta_factor, x1, x2, work):
-    """Proved bounds, up to a positive factor, of a table's sum on [x1, x2]."""
-    low, high, _, _ = _enclose(table[0], table[1], problem, delta_factor, x1, x2, work)
+def enclose_sum(sum_, problem, x1, x2, work):
+    """Proved bounds, up to a positive factor, of a sum on [x1, x2]; arguments as of `_enclose`."""
+    low, high, _, _ = _enclose(sum_, problem, x1, x2, work)
     return low, high
 
 
@@ -176,32 +212,44 @@ _STACK = 96
 
 
 @njit(cache=True)
-def find_zeros(terms, c, problem, delta_factor, x_low, x_high, work, roots):
-    """Every zero of a sum of terms in [x_low, x_high], with proof.
+def find_zeros(sum_, problem, x_low, x_high, work, roots):
+    """Every zero of a sum in an interval, with proof.
 
-    Fills roots (MAX_ROOTS, 4): x, two ends that provably enclose exactly this zero, and the sign of the sum's slope there.
+    Parameters
+    ----------
+    sum_, problem, work
+        As of `_enclose`.
+    x_low, x_high : float
+        Ends of the interval.
+    roots : float64 (MAX_ROOTS, 4)
+        Output: x, two ends that provably enclose exactly this zero, and the sign of the sum's slope there.
 
     Returns
     -------
-    number of zeros; whether all of the interval was decided; signs of the sum at x_low and x_high (0: open).
+    n_roots : int
+        Number of zeros.
+    complete : bool
+        Whether all of the interval was decided.
+    sign_low, sign_high : int
+        Signs of the sum at the ends; 0 if open.
     """
     stack = np.empty((_STACK, 4))
-    sign_low = _sign(terms, c, problem, delta_factor, x_low, work)
-    sign_high = _sign(terms, c, problem, delta_factor, x_high, work)
+    sign_low = _sign(sum_, problem, x_low, work)
+    sign_high = _sign(sum_, problem, x_high, work)
     complete = sign_low != 0 and sign_high != 0
     stack[0, 0], stack[0, 1], stack[0, 2], stack[0, 3] = x_low, x_high, sign_low, sign_high
     depth, n_roots = 1 if complete else 0, 0
     while depth > 0:
         depth -= 1
         x1, x2, s1, s2 = stack[depth, 0], stack[depth, 1], stack[depth, 2], stack[depth, 3]
-        low, high, slope_low, slope_high = _enclose(terms, c, problem, delta_factor, x1, x2, work)
+        low, high, slope_low, slope_high = _enclose(sum_, problem, x1, x2, work)
         if low > 0.0 or high < 0.0:
             continue
         if slope_low > 0.0 or slope_high < 0.0:
             if s1 != s2:
                 if n_roots == MAX_ROOTS:
                     return n_roots, False, sign_low, sign_high
-                proved = _polish(terms, c, problem, delta_factor, x1, x2, s1, work, roots[n_roots])
+                proved = _polish(sum_, problem, x1, x2, s1, work, roots[n_roots])
                 complete = complete and proved
                 n_roots += 1
             continue
@@ -209,7 +257,7 @@ def find_zeros(terms, c, problem, delta_factor, x_low, x_high, work, roots):
         for attempt in range(3):  # a boundary must not fall on a zero
             if s_middle == 0:
                 middle = sqrt(x1) * sqrt(x2) * (1.0 + 0.125 * attempt * (x2 / x1 - 1.0) / (x2 / x1 + 1.0))
-                s_middle = _sign(terms, c, problem, delta_factor, middle, work)
+                s_middle = _sign(sum_, problem, middle, work)
         if x2 < x1 * _NARROWEST or s_middle == 0 or depth + 2 > _STACK:
             complete = False
             continue
@@ -220,12 +268,12 @@ def find_zeros(terms, c, problem, delta_factor, x_low, x_high, work, roots):
 
 
 @njit(cache=True)
-def _polish(terms, c, problem, delta_factor, x1, x2, s1, work, root):
+def _polish(sum_, problem, x1, x2, s1, work, root):
     """The one zero in a box on which the sum is monotone: Newton's method in ln x within shrinking brackets."""
     a, b = x1, x2
     x = sqrt(a) * sqrt(b)
     for _ in range(80):
-        low, high, slope_low, slope_high = _enclose(terms, c, problem, delta_factor, x, x, work)
+        low, high, slope_low, slope_high = _enclose(sum_, problem, x, x, work)
         value, slope = 0.5 * (low + high), 0.5 * (slope_low + slope_high)
         if (value > 0.0) == (s1 > 0.0):
             a = x
@@ -244,8 +292,8 @@ def _polish(terms, c, problem, delta_factor, x1, x2, s1, work, root):
     while width < 1e-6:
         if x * (1.0 - width) <= x1 or x * (1.0 + width) >= x2:
             return True  # the box itself is the enclosure
-        below = _sign(terms, c, problem, delta_factor, x * (1.0 - width), work)
-        above = _sign(terms, c, problem, delta_factor, x * (1.0 + width), work)
+        below = _sign(sum_, problem, x * (1.0 - width), work)
+        above = _sign(sum_, problem, x * (1.0 + width), work)
         if below == s1 and above == -s1:
             root[1], root[2] = x * (1.0 - width), x * (1.0 + width)
             return True
@@ -256,38 +304,47 @@ def _polish(terms, c, problem, delta_factor, x1, x2, s1, work, root):
 # --- masses at a critical point ---------------------------------------------------------------------------------------
 
 
-N_MASSES = 10
-(POTENTIAL, RAY, RAY_AXION, CONSTANT, LINEAR, SQUARE, AXION_LINEAR) = range(7)
-CONSTANT_SIZE, LINEAR_SIZE, AXION_SIZE = 7, 8, 9
+class Masses(NamedTuple):
+    """V and the squared masses at a critical point, in units of w^2 / volume^2.
+
+    The other moduli have M^2 = constant + linear s + square s^2, their axions axion_linear s + square s^2, where s runs
+    over the transverse spectrum of the ray (`lattices`). The sizes are sums of absolute terms, which bound rounding errors.
+    """
+
+    potential: float
+    ray: float  # M^2 of the ray's modulus
+    ray_axion: float  # M^2 of its axion
+    constant: float
+    linear: float
+    square: float
+    axion_linear: float
+    constant_size: float
+    linear_size: float
+    axion_size: float
 
 
 @njit(cache=True)
-def masses(problem, x, work, out):
-    """V and the squared masses at a critical point x, in units of w^2 / volume^2.
-
-    Fills out (N_MASSES,): V; M^2 of the ray's modulus and of its axion; the coefficients of the other moduli's
-    M^2 = constant + linear s + square s^2 and of their axions' M^2 = axion_linear s + square s^2, where s runs over the
-    transverse spectrum of the ray (`lattices`); then the sums of absolute terms of constant, linear and axion_linear,
-    which bound their rounding errors.
+def masses_at(problem, x, work):
+    """The `Masses` at a critical point x.
 
     On the ray dW/dT_i = -x E t^i / (3 volume): the second derivatives of V are then kappa, kappa H kappa and
     kappa H kappa H kappa, H = diag(t^i / tau_i), besides terms along the ray; K_ij is -kappa / 4Y across it.
     """
-    r = problem[R1] / (x * sqrt(x))
-    e = problem[SIGN] * exp(problem[L] - x)
-    p = problem[POWER]
-    delta = problem[D1] * exp(1.5 * (2.0 - p) * log(x))
+    r = problem.r1 / (x * sqrt(x))
+    e = problem.sign * exp(problem.log_ratio - x)
+    p = problem.power
+    delta = problem.d1 * exp(1.5 * (2.0 - p) * log(x))
     y, z = 1.0 + 0.5 * r, 4.0 - r
     w, q = e - 1.0, -x * e
     m = 2.0 * q * q / 3.0
     c1, c0 = 16.0 / (y * z), 3.0 * r / (z * y * y)
-    out[POTENTIAL] = -4.0 * m / y + c1 * (q * q - q * w) + c0 * w * w + delta
+    potential = -4.0 * m / y + c1 * (q * q - q * w) + c0 * w * w + delta
 
     metric = 3.0 * z / (16.0 * y * y)  # K_TT tau^2
-    _, _, slope_low, slope_high = _enclose(SLOPE[0], SLOPE[1], problem, p, x, x, work)
-    rescale = exp(2.0 * (problem[L] - x)) if problem[L] > x else 1.0  # undoes the division of `_enclose`
-    out[RAY] = 0.25 * (slope_low + slope_high) * rescale / (2.0 * y * y * y * z * z) / metric
-    out[RAY_AXION] = 0.5 * e * (16.0 * y * x + 6.0 * r) / (y * y * z) * x * x / metric
+    _, _, slope_low, slope_high = _enclose(SLOPE, problem, x, x, work)
+    rescale = exp(2.0 * (problem.log_ratio - x)) if problem.log_ratio > x else 1.0  # undoes the division of `_enclose`
+    along = 0.25 * (slope_low + slope_high) * rescale / (2.0 * y * y * y * z * z) / metric
+    ray_axion = 0.5 * e * (16.0 * y * x + 6.0 * r) / (y * y * z) * x * x / metric
 
     v_m, v_q, v_w = -4.0 / y, c1 * (2.0 * q - w), 2.0 * c0 * w - c1 * q
     # derivatives by the volume at fixed q, m, W; then what the second derivatives of q, m, W contribute
@@ -299,14 +356,14 @@ def masses(problem, x, work, out):
     f0 = 4.0 * (4.0 / y) * x * x * x * x * e * e / 9.0
     f1 = 2.0 * x * x * e / 3.0 * (c1 * (q * x - 0.5 * w * x + 0.5 * q) - c0 * w)
     scale = -2.0 * y
-    out[CONSTANT] = scale * (a0 + a1 + a2 + a3 + a4)
-    out[LINEAR] = scale * (b0 + b1)
-    out[SQUARE] = scale * v_m * 2.0 * x * x * x * x * e * e / 9.0
-    out[AXION_LINEAR] = scale * (f0 + f1)
+    constant = scale * (a0 + a1 + a2 + a3 + a4)
+    linear = scale * (b0 + b1)
+    square = scale * v_m * 2.0 * x * x * x * x * e * e / 9.0
+    axion_linear = scale * (f0 + f1)
     # |v_q|, |v_w| and the last bracket bounded term by term
     size_q, size_w = c1 * (2.0 * abs(q) + abs(w)), 2.0 * abs(c0 * w) + c1 * abs(q)
     third = abs(e) / 3.0
-    out[CONSTANT_SIZE] = abs(scale) * (
+    constant_size = abs(scale) * (
         a0
         + c1 * (q * q + abs(q * w)) * (1.0 / y + 4.0 / z)
         + abs(a2)
@@ -314,7 +371,8 @@ def masses(problem, x, work, out):
         + 4.0 * abs(v_m) * x * x * x * e * e / 9.0
         + abs(a4)
     )
-    out[LINEAR_SIZE] = abs(scale) * (
-        third * x * x * (size_w + size_q * (2.0 + x)) + abs(b1) + abs(v_m) * x * x * x * e * e
+    linear_size = abs(scale) * (third * x * x * (size_w + size_q * (2.0 + x)) + abs(b1) + abs(v_m) * x * x * x * e * e)
+    axion_size = abs(scale) * (f0 + 2.0 * x * x * third * (c1 * (abs(q * x) + abs(w * x) + abs(q)) + abs(c0 * w)))
+    return Masses(
+        potential, along, ray_axion, constant, linear, square, axion_linear, constant_size, linear_size, axion_size
     )
-    out[AXION_SIZE] = abs(scale) * (f0 + 2.0 * x * x * third * (c1 * (abs(q * x) + abs(w * x) + abs(q)) + abs(c0 * w)))

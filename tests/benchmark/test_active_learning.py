@@ -1,0 +1,96 @@
+"""Active learning on real geometries and labels."""
+
+import numpy as np
+import polars as pl
+import pytest
+
+from vacuagym.benchmark import active_learning
+from vacuagym.benchmark.active_learning import COLUMNS, oracle, scan_active_learning
+from vacuagym.benchmark.baselines.inputs import inputs_of
+from vacuagym.benchmark.baselines.rows import Rows
+from vacuagym.errors import InputError
+from vacuagym.geometry import FAMILIES
+from vacuagym.models import base, labeller
+from vacuagym.schema import UNDECIDED, names_of
+from vacuagym.tables.frames import shards_of
+from vacuagym.tables.shards import read_recipe
+
+SETTINGS = {"pool_rows": 250, "test_rows": 100, "first_rows": 40, "batch_rows": 30, "rounds": 3, "seeds": 2}
+
+
+@pytest.fixture
+def scan(cicy_run, tmp_path):
+    """A function from changed settings to the rows of the table of learning curves."""
+
+    def scanned(**changed):
+        recipe = cicy_run.recipe("active_learning", "cicy3", SETTINGS | changed)
+        out = tmp_path / "active_learning.parquet"
+        scan_active_learning(cicy_run.features, cicy_run.labels, cicy_run.split, recipe, out)
+        assert read_recipe(out)[2] == recipe
+        return pl.read_parquet(out).to_dicts()
+
+    return scanned
+
+
+def test_labels_made_on_demand_are_those_of_the_run(cicy_run, monkeypatch):
+    label_model = labeller(cicy_run.model, cicy_run.seed)
+    rows = Rows(
+        shards_of(cicy_run.features, cicy_run.labels),
+        cicy_run.split,
+        label_model.model,
+        inputs_of([FAMILIES["cicy3"]], label_model.model),
+    )
+    _, pool = rows.sample("train", 250, 0, only_scored=False)
+    asked = np.random.default_rng(1).permutation(len(pool))[:60]
+    labelled, label = [], base.Labeller.label
+
+    def watched(self, family, features):
+        labelled.extend(features["geometry_id"].tolist())
+        return label(self, family, features)
+
+    monkeypatch.setattr(base.Labeller, "label", watched)
+    classes, scored = oracle("cicy3", cicy_run.features["cicy3"], pool, label_model)(asked)
+    assert sorted(labelled) == sorted(set(pool["geometry_id"][asked]))  # these geometries, each once, and no others
+    labels = pl.concat([pl.read_parquet(path) for path in cicy_run.labels["cicy3"]])
+    expected = pool[asked].join(labels, on=["geometry_id", "sample"], maintain_order="left")
+    assert classes.tolist() == pool["class"][asked].to_list()
+    assert scored.tolist() == expected.select(
+        ~pl.col("stability").is_in(UNDECIDED) & pl.col("controlled")
+    ).to_series().to_list()  # fmt: skip
+    assert 0 < np.count_nonzero(scored) < 60
+
+
+def test_learning_curves(scan):
+    curves = scan()
+    assert scan() == curves
+    assert list(curves[0]) == names_of(COLUMNS)
+    assert [(row["seed"], row["strategy"], row["asked"]) for row in curves] == [
+        (seed, strategy, 40 + 30 * k)
+        for seed in range(2)
+        for strategy in ("random", "margin", "entropy")
+        for k in range(4)
+    ]
+    assert all(row["n_train"] <= row["asked"] for row in curves)
+    first = {(row["seed"], row["macro_f1"]) for row in curves if row["asked"] == 40}
+    assert len(first) == 2  # all strategies of a seed begin alike
+    mean = [np.mean([row["log_loss"] for row in curves if row["asked"] == asked]) for asked in (40, 130)]
+    assert mean[1] < mean[0]
+
+
+def test_a_pool_that_is_used_up_ends_the_curve(scan):
+    assert [row["asked"] for row in scan(pool_rows=75, rounds=9, seeds=1)] == 3 * [40, 70, 75]
+
+
+def test_one_class_among_the_first_is_an_error(scan, tmp_path):
+    with pytest.raises(InputError, match="active_learning.first_rows: the first 1 rows of the pool have labels of one"):
+        scan(first_rows=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_urgency():
+    p = np.array([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.4, 0.3, 0.3]])
+    rng = np.random.default_rng(0)
+    assert active_learning.margin(p, rng) == pytest.approx([0.0, -1.0, -0.1])
+    expected = [np.log(2), 0.0, -0.4 * np.log(0.4) - 0.6 * np.log(0.3)]
+    assert active_learning.entropy(p, rng) == pytest.approx(expected)
+    assert not np.array_equal(active_learning.random(p, rng), active_learning.random(p, rng))

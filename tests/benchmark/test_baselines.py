@@ -1,0 +1,305 @@
+"""What learners see, and the baselines' scores, on real geometries and labels."""
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import f1_score
+
+from vacuagym.benchmark import baselines
+from vacuagym.benchmark.baselines import BASELINES, COLUMNS, score_baselines
+from vacuagym.benchmark.baselines.base import COUPLINGS, CYCLE, N_MODULI
+from vacuagym.benchmark.baselines.inputs import cycle_areas, cycle_pairs, inputs_of
+from vacuagym.benchmark.baselines.rows import Rows, in_blocks
+from vacuagym.benchmark.splits import COLUMNS as SPLIT_COLUMNS
+from vacuagym.errors import InputError
+from vacuagym.geometry import FAMILIES
+from vacuagym.geometry.toric_bases import bases
+from vacuagym.models import MODELS
+from vacuagym.schema import COUPLING, FEATURE, GEOMETRY_KEYS, KEY, OUTCOME, names_of
+from vacuagym.tables.arrays import concatenate, ragged, take
+from vacuagym.tables.frames import shards_of
+from vacuagym.tables.shards import new_shard, read_recipe, read_rows
+
+MODEL = MODELS["supergravity"]
+BASES = (  # self-intersections of the curves of toric bases: P2, F_3, blow-ups of F_1 and of F_0
+    (1, 1, 1),
+    (0, 3, 0, -3),
+    (0, 0, -1, -1, -1),
+    (-1, -1, -1, -1, -1, -1),
+    (0, -1, -1, -2, 0),
+)
+
+
+@pytest.fixture
+def two_baselines(monkeypatch):
+    monkeypatch.setattr(baselines, "BASELINES", {name: BASELINES[name] for name in ("majority", "gradient_boosting")})
+
+
+@pytest.fixture(scope="module")
+def score(tmp_path_factory):
+    """A function that scores the baselines on a run, and returns the rows of the table."""
+
+    def scored(run, train_rows=300, seeds=2):
+        recipe = run.recipe("baselines", "cicy3", {"train_rows": train_rows, "seeds": seeds})
+        out = tmp_path_factory.mktemp("scores") / "scores.parquet"
+        score_baselines(run.features, run.labels, run.split, recipe, out)
+        assert read_recipe(out)[2] == recipe
+        return pl.read_parquet(out).to_dicts()
+
+    return scored
+
+
+@pytest.fixture(scope="module")
+def table(cicy_run, score):
+    return score(cicy_run)
+
+
+def rows_of(run, **changed):
+    run = run._replace(**changed)
+    return Rows(shards_of(run.features, run.labels), run.split, MODEL, inputs_of([FAMILIES["cicy3"]], MODEL))
+
+
+def all_inputs(rows):
+    """Inputs of all rows of the training part."""
+    return np.concatenate([rows.inputs.matrix(frame) for frame in rows.read("train", only_scored=False)])
+
+
+def write_split(path, parts):
+    """A split of geometries (dataset, geometry_id, part)."""
+    with new_shard(path, SPLIT_COLUMNS, {"table": "splits"}) as write:
+        write(
+            {
+                name: np.array(column)
+                for name, column in zip(names_of(SPLIT_COLUMNS), zip(*parts, strict=True), strict=True)
+            }
+        )
+
+
+# --- inputs -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+@pytest.mark.parametrize("datasets", [("ks",), ("cicy3",), ("fth6d",), ("ks", "cicy3", "fth6d")])
+def test_no_outcome_and_no_key_is_an_input(model, datasets):
+    inputs = inputs_of([FAMILIES[dataset] for dataset in datasets], model)
+    roles = {column.name: column.role for column in model.columns}
+    assert {roles[name] for name in inputs.coupling_names} == {COUPLING}
+    assert {roles[name] for name in ("stability", "potential_value", "critical_point", "n_pos", "certified")} == {
+        OUTCOME
+    }
+    assert {roles[name] for name in ("dataset", "geometry_id", "sample")} == {KEY} and roles["n_moduli"] == FEATURE
+    assert {"h11", "h21", "euler_characteristic", "n_moduli"} <= set(inputs.feature_names)
+    assert not set(inputs.feature_names) & {"duplicate_group", "geometry_id", "dataset"}
+    for dataset in datasets:
+        assert set(inputs.feature_names) <= set(names_of(FAMILIES[dataset].features))
+    assert inputs.cycle == ("self_intersections" if datasets == ("fth6d",) else None)
+
+
+def test_inputs_do_not_depend_on_outcomes(cicy_run, tmp_path):
+    """Every outcome column of the label tables is overwritten; the inputs stay."""
+    outcomes, paths = names_of(MODEL.columns, OUTCOME), []
+    for path in cicy_run.labels["cicy3"]:
+        batch = concatenate(list(read_rows(path, names_of(MODEL.columns))))
+        shuffled = take(batch, np.roll(np.arange(len(batch["sample"])), 7))
+        paths.append(tmp_path / path.name)
+        with new_shard(paths[-1], MODEL.columns, {}) as write:
+            write({name: (shuffled if name in outcomes else batch)[name] for name in batch})
+    found = all_inputs(rows_of(cicy_run))
+    assert found.shape[1] == len(inputs_of([FAMILIES["cicy3"]], MODEL).groups) and np.isfinite(found).all()
+    assert np.array_equal(found, all_inputs(rows_of(cicy_run, labels={"cicy3": paths})))
+
+
+def test_numbers_of_a_row(cicy_run):
+    """Flat columns as they are; minimum, mean and maximum of lists; against another reader of the tables."""
+    rows = rows_of(cicy_run)
+    inputs, x = rows.inputs, all_inputs(rows)
+    features, labels = (
+        pl.concat([pl.read_parquet(path) for path in paths["cicy3"]]) for paths in (cicy_run.features, cicy_run.labels)
+    )
+    parts = pl.read_parquet(cicy_run.split).filter(pl.col("part") == "train")
+    joined = labels.join(features, on="geometry_id", maintain_order="left").join(parts, on="geometry_id", how="semi")
+    position = 0
+    for column in (*inputs.features, *inputs.couplings):
+        values = joined[column.name]
+        if column.type.startswith("list"):
+            expected = [values.list.min(), values.list.mean(), values.list.max()]
+        else:
+            expected = [values]
+        for one in expected:
+            assert x[:, position] == pytest.approx(one.cast(pl.Float64).to_numpy(), rel=1e-12), column.name
+            position += 1
+    assert position == x.shape[1]
+    assert x[:, inputs.groups == N_MODULI][:, 0].tolist() == joined["n_moduli"].to_list()
+    drawn = sum(3 if column.type.startswith("list") else 1 for column in inputs.couplings)
+    assert np.count_nonzero(inputs.groups == COUPLINGS) == drawn
+
+
+@given(st.sampled_from(BASES), st.integers(0, 5), st.booleans())
+def test_pairs_on_a_cycle_are_the_same_for_rotations_and_reflections(base, turn, flip):
+    moved = np.roll(base, turn)[:: -1 if flip else 1]
+    found = cycle_pairs(ragged([base, moved], np.int16))
+    assert np.array_equal(found[0], found[1])
+    assert found[0].sum() == 2 * len(base)
+
+
+def test_pairs_tell_orders_of_the_same_curves_apart():
+    found = cycle_pairs(ragged([(0, -1, -2, -1, -2, 1), (0, -1, -1, -2, -2, 1)], np.int16))
+    assert not np.array_equal(found[0], found[1])
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_areas_of_curves_by_the_intersection_form(base):
+    rng = np.random.default_rng(len(base))
+    form = bases.base_intersection_form(base)
+    t, section = np.concatenate([[0.0, 0.0], rng.random(len(base) - 2)]), 0.7
+    area = form @ t / section
+    areas_off = area + np.diag(form) + 2
+    found = np.exp(cycle_areas(ragged([base], np.int16), ragged([[section, *t[2:]]], np.float64)))[0]
+    expected = (area.min(), area.mean(), areas_off.min(), t @ form @ t / section**2, area.sum())
+    positive = np.array(expected) > 0  # logarithms of the others are cut off
+    assert found[positive] == pytest.approx(np.array(expected)[positive])
+
+
+def test_the_cycle_is_among_the_inputs_of_a_family_that_has_one():
+    family = FAMILIES["fth6d"]
+    inputs = inputs_of([family], MODEL)
+    cycles, rays = [list(base) for base in BASES], [[0.7, *(0.1 * k for k in range(2, len(base)))] for base in BASES]
+    frame = pl.DataFrame(
+        {column.name: [[1]] * 5 if column.type.startswith("list") else [1] * 5 for column in inputs.features}
+        | {column.name: [[1.0]] * 5 if column.type.startswith("list") else [1.0] * 5 for column in inputs.couplings}
+        | {"self_intersections": cycles, "ray": rays}
+    )
+    x = inputs.matrix(frame)
+    assert x.shape == (5, len(inputs.groups))
+    expected = [cycle_pairs(ragged(cycles, np.int16)), cycle_areas(ragged(cycles, np.int16), ragged(rays, np.float64))]
+    assert np.array_equal(x[:, inputs.groups == CYCLE], np.concatenate(expected, axis=1))
+    assert np.array_equal(inputs.matrix(frame[2:4]), x[2:4])
+
+
+# --- rows -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_sample_is_of_the_scored_rows_of_the_part(cicy_run):
+    rows = rows_of(cicy_run)
+    labels = pl.concat([pl.read_parquet(path) for path in cicy_run.labels["cicy3"]])
+    parts = pl.read_parquet(cicy_run.split)
+    train = labels.join(parts, on="geometry_id", maintain_order="left").filter(pl.col("part") == "train")
+    scored = train.filter("controlled", ~pl.col("stability").is_in(["marginal", "failed"]))
+    for expected, only_scored in ((train, False), (scored, True)):
+        x, keys = rows.sample("train", 10**6, 0, only_scored)
+        assert keys.select("geometry_id", "sample").equals(expected.select("geometry_id", "sample"))
+        some_x, some = rows.sample("train", 50, 3, only_scored)
+        at = [keys.rows().index(row) for row in some.rows()]
+        assert len(some) == 50 and at == sorted(at) and np.array_equal(some_x, x[at])
+        assert not some.equals(rows.sample("train", 50, 4, only_scored)[1])
+
+
+@given(st.lists(st.integers(0, 9)), st.integers(1, 7))
+def test_blocks_are_the_rows_in_order(sizes, rows):
+    stops = np.cumsum(sizes, dtype=int).tolist()
+    frames = [pl.DataFrame({"n": range(stop - size, stop)}) for size, stop in zip(sizes, stops, strict=True)]
+    found = list(in_blocks(frames, rows))
+    assert [len(block) for block in found[:-1]] == [rows] * (len(found) - 1)
+    assert all(0 < len(block) <= rows for block in found)
+    assert [i for block in found for i in block["n"]] == list(range(sum(sizes)))
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_baseline_is_scored_with_every_seed(table):
+    assert [(row["model"], row["seed"]) for row in table] == [
+        (name, seed) for name, baseline in BASELINES.items() if CYCLE not in baseline.sees for seed in range(2)
+    ]
+    assert list(table[0]) == names_of(COLUMNS)
+    assert len({row["n_test"] for row in table}) == 1 and all(row["n_train"] <= 300 for row in table)
+
+
+def test_an_unknown_baseline_is_an_error():
+    with pytest.raises(InputError, match="'gradient_bosting': is unknown; known are majority"):
+        BASELINES["gradient_bosting"]
+
+
+def test_the_majority_is_scored_as_scikit_learn_does(cicy_run, table):
+    parts = pl.read_parquet(cicy_run.split)
+    labels = pl.concat([pl.read_parquet(path) for path in cicy_run.labels["cicy3"]]).join(parts, on="geometry_id")
+    labels = labels.filter("controlled", ~pl.col("stability").is_in(["marginal", "failed"]))
+    truth = labels.filter(pl.col("part") == "test")["stability"].to_list()
+    train = labels.filter(pl.col("part") == "train")["stability"].to_list()
+    assert table[0]["n_test"] == len(truth)
+    most = max(set(train), key=train.count)
+    assert table[0]["macro_f1"] == pytest.approx(f1_score(truth, [most] * len(truth), average="macro"))
+    assert table[0]["balanced_accuracy"] == pytest.approx(1 / len(set(truth)))
+
+
+def test_more_that_is_seen_scores_better(table):
+    names = {row["model"] for row in table}
+    mean = {name: np.mean([row["macro_f1"] for row in table if row["model"] == name]) for name in names}
+    assert mean["majority"] < mean["couplings_only"] < mean["logistic_regression"]
+    assert mean["n_moduli_only"] < mean["couplings_only"] < mean["gradient_boosting"]
+
+
+def test_scores_are_the_same_for_other_shards(cicy_run, score, table, two_baselines, tmp_path):
+    whole = {}
+    for name, columns in (("features", FAMILIES["cicy3"].feature_columns), ("labels", MODEL.columns)):
+        whole[name] = {"cicy3": [tmp_path / name / "part-00000.parquet"]}
+        with new_shard(whole[name]["cicy3"][0], columns, {"table": f"{name}/cicy3"}) as write:
+            for path in getattr(cicy_run, name)["cicy3"]:
+                # in row groups of 65 geometries, as no run would write them
+                for batch in read_rows(path, names_of(columns), batch_rows=65 if name == "features" else 130):
+                    write(batch)
+    again = score(cicy_run._replace(**whole))
+    assert again == [row for row in table if row["model"] in ("majority", "gradient_boosting")]
+
+
+def test_a_held_out_dataset_is_scored_by_what_others_teach(cicy_run, score, two_baselines, tmp_path):
+    """The split holds out cicy3: another family, here the same geometries under another name, is what is trained on."""
+    others = {"features": [], "labels": []}
+    for name, columns in (("features", FAMILIES["cicy3"].feature_columns), ("labels", MODEL.columns)):
+        for path in getattr(cicy_run, name)["cicy3"]:
+            others[name].append(tmp_path / name / path.name)
+            with new_shard(others[name][-1], columns, {"table": f"{name}/ks"}) as write:
+                batch = concatenate(list(read_rows(path, names_of(columns))))
+                write(batch | {"dataset": np.full(len(batch["dataset"]), "ks")})
+    ids = pl.concat([pl.read_parquet(path, columns=["geometry_id"]) for path in others["features"]])["geometry_id"]
+    parts = [(name, i, part) for name, part in (("ks", "train"), ("cicy3", "test")) for i in ids]
+    split = tmp_path / "ood_dataset_cicy3.parquet"
+    write_split(split, parts)
+    both = {name: {"ks": paths, **getattr(cicy_run, name)} for name, paths in others.items()}
+    rows = score(cicy_run._replace(split=split, **both), train_rows=200, seeds=1)
+    by_model = {row["model"]: row for row in rows}
+    assert by_model["gradient_boosting"]["n_train"] == 200
+    assert by_model["gradient_boosting"]["macro_f1"] > by_model["majority"]["macro_f1"]
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [("test", "has no rows of cicy3 in its part train"), ("train", "has no scored row of cicy3 in its test part")],
+)
+def test_too_few_rows_are_an_error(cicy_run, score, two_baselines, tmp_path, part, message):
+    keys = pl.read_parquet(cicy_run.split, columns=names_of(GEOMETRY_KEYS)).rows()
+    write_split(tmp_path / "iid.parquet", [(*key, part) for key in keys])
+    with pytest.raises(InputError, match=f"{message}; raise n_limit"):
+        score(cicy_run._replace(split=tmp_path / "iid.parquet"), 50, 1)
+
+
+def test_one_class_is_an_error(cicy_run, score, two_baselines, tmp_path):
+    paths = []
+    for path in cicy_run.labels["cicy3"]:
+        batch = concatenate(list(read_rows(path, names_of(MODEL.columns))))
+        paths.append(tmp_path / path.name)
+        with new_shard(paths[-1], MODEL.columns, {"table": "labels/cicy3"}) as write:
+            write(batch | {"stability": np.full(len(batch["stability"]), "stable")})
+    with pytest.raises(InputError, match="training rows of cicy3 of fewer than two classes; raise n_limit"):
+        score(cicy_run._replace(labels={"cicy3": paths}), 50, 1)
+
+
+def test_tables_of_another_run_are_not_scored(cicy_run, tmp_path):
+    recipe = cicy_run.recipe("baselines", "cicy3", {"train_rows": 50, "seeds": 1})
+    for name in recipe["inputs"]:
+        other = recipe | {"inputs": recipe["inputs"] | {name: "another"}}
+        with pytest.raises(InputError, match="does not belong to this run"):
+            score_baselines(cicy_run.features, cicy_run.labels, cicy_run.split, other, tmp_path / "out.parquet")
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,71 @@
+"""The splits of the benchmark, and the step that makes one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vacuagym.benchmark.splits.base import Split
+from vacuagym.errors import InputError
+from vacuagym.geometry import FAMILIES
+from vacuagym.registry import Registry
+from vacuagym.schema import GEOMETRY_KEYS, PART, PARTS, names_of
+from vacuagym.tables.frames import read_frames, to_arrow
+from vacuagym.tables.shards import AGAIN, BATCH_ROWS, arrow_schema, check_input, new_shard
+
+SPLITS = Registry(
+    "split",
+    __name__,
+    "SPLITS",
+    "iid",
+    "large",
+    "held_out",
+)
+COLUMNS = (*GEOMETRY_KEYS, PART)
+_GROUP_ROWS = 50 * BATCH_ROWS  # of a row group: a reader holds what the file says of each
+
+
+def splits_of(datasets: Sequence[str]) -> list[Split]:
+    """The splits of a run with these datasets: one can only be held out if it is there and others are too."""
+    return [
+        split
+        for split in SPLITS.values()
+        if split.holds_out is None or (split.holds_out in datasets and len(datasets) > 1)
+    ]
+
+
+def build_split(features: Sequence[Path], out: Path, recipe: dict) -> None:
+    """Give every geometry of the run its part.
+
+    Parameters
+    ----------
+    features : sequence of Path
+        The shards of features of all datasets, in the order of the run.
+    out : Path
+        The table to write.
+    recipe : dict
+        Its recipe, see `vacuagym.recipes`.
+
+    Raises
+    ------
+    InputError
+        A shard is damaged, missing or of another run.
+    """
+    split, thresholds = SPLITS[recipe["split"]], recipe["thresholds"] or {}
+    schema, found, counts = arrow_schema(COLUMNS, recipe), dict.fromkeys(recipe["geometries"], 0), np.zeros(3, np.int64)
+    with new_shard(out, COLUMNS, recipe, _GROUP_ROWS) as write:
+        for number, path in enumerate(features):
+            family = FAMILIES[path.parent.name]
+            threshold = thresholds.get(family.name)
+            reads = split.reads(family, threshold)
+            check_input(path, recipe, reads if number == 0 else ())  # one line in the log, however many shards
+            for frame in read_frames(path, reads, 5 * BATCH_ROWS):
+                parts = frame.select(*names_of(GEOMETRY_KEYS), split.part(family, threshold).alias(PART.name))
+                write(to_arrow(parts, schema))
+                counts += [(parts[PART.name] == part).sum() for part in PARTS]
+                found[family.name] += len(parts)
+        for dataset, expected in recipe["geometries"].items():
+            if found[dataset] != expected:
+                where = f"features of {dataset}"
+                raise InputError(where, f"hold {found[dataset]} geometries, the run has {expected}; {AGAIN}")
+    print(f"{split.name}: " + ", ".join(f"{count:,} {part}" for part, count in zip(PARTS, counts, strict=True)))

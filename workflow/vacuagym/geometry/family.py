@@ -1,0 +1,50 @@
+"""What the project knows of a family of geometries."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from types import ModuleType
+
+from vacuagym.schema import FEATURE, GEOMETRY_KEYS, KEY, Column
+from vacuagym.tables.arrays import from_lists
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """A family of geometries: what it is called, which columns it has, and the module that computes them.
+
+    The record is cheap to import; the module, with its compiled code, is imported when `functions` is first asked for.
+    """
+
+    name: str  # of the dataset
+    title: str  # two or three words, for figures
+    text: str  # what its geometries are; no full stop
+    count: int  # geometries in the complete list
+    source: str  # which published list its `source` may name
+    module: str  # defines generate(), features(geometries) and, if there is a published list, read(source)
+    geometry_columns: tuple[Column, ...]  # what `generate` and `read` give
+    features: tuple[Column, ...]  # what `features` gives; duplicate_group, h11, h21, euler_characteristic, n_moduli too
+    examples: Mapping[str, list]  # a few geometries: the columns `geometry_columns` as lists
+    published_column: Column | None = None  # read by published_numbers(source) of the module
+    thresholds: Mapping[str, int] = field(default_factory=dict)  # split -> smallest value that is held out
+    threefold: str = ""  # how label models read its topology, see `vacuagym.models.supergravity`
+    cycle: str | None = None  # column that is a cyclic list: rotations and reflections change nothing
+    hodge_range: Callable[[], tuple] | None = None  # where h11 and h21 differ within a duplicate group, see `splits`
+    bibliography: str = ""  # BibTeX of its sources
+
+    @property
+    def functions(self) -> ModuleType:
+        """The module that generates the family and computes its features."""
+        return import_module(self.module)
+
+    @property
+    def example(self) -> dict:
+        """A few geometries, as `features` of the module takes them."""
+        return from_lists(self.geometry_columns, self.examples)
+
+    @property
+    def feature_columns(self) -> tuple[Column, ...]:
+        """Data dictionary of the feature table."""
+        return GEOMETRY_KEYS + tuple(
+            column._replace(role=KEY if column.name == "duplicate_group" else FEATURE) for column in self.features
+        )

@@ -1,0 +1,79 @@
+"""The step from features to labels, shards in, shards out; and the compiling of what jobs need, once."""
+
+from pathlib import Path
+
+import numpy as np
+
+from vacuagym.errors import InputError
+from vacuagym.geometry import FAMILIES
+from vacuagym.job import progress
+from vacuagym.models import labeller
+from vacuagym.models.base import stability_shares
+from vacuagym.numerics.compiled import is_compiled, mark_compiled
+from vacuagym.schema import GEOMETRY_ID, STABILITY_COLUMNS
+from vacuagym.tables.arrays import n_rows
+from vacuagym.tables.shards import AGAIN, BATCH_ROWS, check_input, check_rows, new_shard, read_rows
+
+_GROUP_ROWS = 5 * BATCH_ROWS  # of a row group
+
+
+def label_vacua(features: Path, labels: Path, stability: Path, recipe: dict) -> None:
+    """Label every geometry of a shard of features: one row per draw in ``labels``, one per geometry in ``stability``.
+
+    Parameters
+    ----------
+    features : Path
+        The shard to read.
+    labels, stability : Path
+        The shards to write.
+    recipe : dict
+        Recipe of ``labels``; that of ``stability`` differs in the table's name.
+
+    Raises
+    ------
+    InputError
+        The shard of features is damaged or belongs to another run.
+    """
+    family, model = FAMILIES[recipe["dataset"]], labeller(recipe["model"], recipe["seed"])
+    reads = model.model.reads(family)
+    found = check_input(features, recipe, reads)
+    if found["rows"] != recipe["rows"]:
+        raise InputError(features, f"holds the rows {found['rows']}, the run expects {recipe['rows']}; {AGAIN}")
+    rows = recipe["rows"][1] - recipe["rows"][0]
+    of_stability = recipe | {"table": f"stability/{family.name}"}
+    advance, written = progress(rows, "geometries"), 0
+    with (
+        new_shard(labels, model.model.columns, recipe, _GROUP_ROWS) as write_labels,
+        new_shard(stability, STABILITY_COLUMNS, of_stability, _GROUP_ROWS) as write_stability,
+    ):
+        for batch in read_rows(features, reads, batch_rows=-(-BATCH_ROWS // model.draws)):
+            table = model.label(family, batch)
+            write_labels(table)
+            write_stability(stability_shares(table, model.draws))
+            written += n_rows(table)
+            advance(n_rows(batch))
+        check_rows(features, rows * model.draws, written)
+
+
+def compile_code(name: str) -> None:
+    """Compile a family or a label model by using it once; what is compiled is kept for other processes.
+
+    Parameters
+    ----------
+    name : str
+        Of a dataset or of a label model.
+    """
+    if name in FAMILIES:
+        FAMILIES[name].functions.features(FAMILIES[name].example)
+        if not is_compiled(name):
+            FAMILIES[name].functions.generate()
+    else:
+        model = labeller({"name": name, "draws": 1, "starts": 1}, 0)
+        for family in FAMILIES.values():
+            features = family.functions.features(family.example)
+            table = {GEOMETRY_ID.name: np.arange(n_rows(features))} | features
+            try:
+                model.label(family, {column: table[column] for column in model.model.reads(family)})
+            except InputError as error:  # a family that the model does not apply to
+                print(error)
+    mark_compiled(name)

@@ -1,0 +1,265 @@
+"""The texts of a release: dataset card, datasheet, Croissant description, label model, citations.
+
+What they say of families, splits and the label model is what the records of these say.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from string import Template
+
+import yaml
+
+from vacuagym.benchmark.splits import SPLITS
+from vacuagym.geometry import FAMILIES
+from vacuagym.models import MODELS
+from vacuagym.models.base import LabelModel
+from vacuagym.schema import CLASSES, DRAW_KEYS, Column, names_of
+
+ROOT = Path(__file__).parents[3]
+TEMPLATES = Path(__file__).with_name("templates")
+VIEW = {"train": "train", "val": "validation", "test": "test"}  # part of a split -> its name in `datasets`
+_PARQUET = "application/x-parquet"
+
+
+def texts(
+    run: dict,
+    checks: dict,
+    columns: Mapping[str, Sequence[Column]],
+    configs: Sequence[dict],
+    shards: Sequence,
+    splits: Sequence[str],
+) -> dict[str, str]:
+    """Write every text of a release.
+
+    Parameters
+    ----------
+    run : dict
+        The manifest.
+    checks : dict
+        The result of the validation.
+    columns : mapping of str to sequence of Column
+        The columns of each dataset.
+    configs : sequence of dict
+        Of each configuration: name, split, datasets, columns (None for all) and file patterns by part.
+    shards : sequence of `vacuagym.publish.release.Shard`
+        The files.
+    splits : sequence of str
+        Names of the splits, in the order in which a file's name lists the parts.
+
+    Returns
+    -------
+    dict of str to str
+        File name to content.
+    """
+    model, config = MODELS[run["model"]["name"]], run["config"]
+    datasets = {name: checks["datasets"][name] for name in columns}
+    rows = {name: sum(shard.rows for shard in shards if shard.dataset == name) for name in datasets}
+    complete = all(entry["geometries"] == FAMILIES[name].count for name, entry in datasets.items())
+    inputs = {name: ", ".join(f"`{column}`" for column in entry["inputs"]) for name, entry in datasets.items()}
+    values = {
+        "version": run["version"],
+        "seed": run["seed"],
+        "model": model.name,
+        "draws": run["model"]["draws"],
+        "limit": "the complete lists" if complete else "a pseudo-random sample of each list",
+        "n_rows": f"{sum(rows.values()):,}",
+        "n_geometries": f"{sum(entry['geometries'] for entry in datasets.values()):,}",
+        "n_datasets": len(datasets),
+        "families": "; ".join(FAMILIES[name].text for name in datasets),
+        "geometry_table": _table(
+            ("dataset", "geometries", "rows", "what"),
+            (
+                (f"`{name}`", f"{datasets[name]['geometries']:,}", f"{rows[name]:,}", FAMILIES[name].text)
+                for name in rows
+            ),
+        ),
+        "label_note": model.text,
+        "toy_note": model.toy_text,
+        "example": next((config["name"] for config in configs if config["columns"] is None), configs[0]["name"]),
+        "example_dataset": next(iter(datasets)),
+        "config_table": _table(
+            ("configuration", *VIEW.values()), (_config_row(config, shards, splits) for config in configs)
+        ),
+        "split_list": "\n".join(f"- `{split}`: {_split_text(split, config)}" for split in splits),
+        "split_names": ", ".join(f"`{split}`" for split in splits),
+        "input_columns": "\n".join(f"- `{name}`: {names}" for name, names in inputs.items()),
+        "class_table": _table(
+            ("class", *datasets),
+            (
+                (name, *(f"{entry['stability'][name] / max(entry['rows'], 1):.1%}" for entry in datasets.values()))
+                for name in CLASSES
+            ),
+        ),
+        "check_table": _table(
+            ("check", "dataset", "value", "condition", "passed"),
+            (
+                (
+                    check["check"],
+                    check["dataset"],
+                    f"{check['value']:.6g}",
+                    check["condition"],
+                    _verdict(check["passed"]),
+                )
+                for check in checks["checks"]
+            ),
+        ),
+        "citations": citations(run, columns).strip(),
+    }
+    return {
+        "README.md": f"---\n{_metadata(configs, sum(rows.values()))}---\n{_filled('README.md', values)}",
+        "DATASHEET.md": _filled("DATASHEET.md", values),
+        "LABELS.md": _label_text(model),
+        "CITATION.bib": citations(run, columns),
+        "LICENSE": (ROOT / "LICENSE").read_text(encoding="utf-8"),
+        "croissant.json": json.dumps(croissant(run, columns, shards, values), indent=1, ensure_ascii=False) + "\n",
+    }
+
+
+def _label_text(model: LabelModel) -> str:
+    """The page that describes a label model, or what its record says if there is no page."""
+    if model.document:
+        return (ROOT / model.document).read_text(encoding="utf-8")
+    return f"# The label model `{model.name}`\n\n{model.text}\n\n{model.toy_text}\n"
+
+
+def _filled(template: str, values: Mapping) -> str:
+    return Template((TEMPLATES / template).read_text(encoding="utf-8")).substitute(values)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def _config_row(config, shards, splits) -> tuple[str, ...]:
+    k = splits.index(config["split"])
+    mine = [shard for shard in shards if shard.dataset in config["datasets"]]
+    rows = (sum(shard.rows for shard in mine if shard.parts[k] == part) for part in VIEW)
+    return (f"`{config['name']}`", *(f"{count:,}" for count in rows))
+
+
+def _split_text(split: str, config: dict) -> str:
+    thresholds = config["splits"].get(split) or {}
+    limits = ", ".join(f"{value} in `{dataset}`" for dataset, value in thresholds.items() if value is not None)
+    return SPLITS[split].text + (f" The smallest held out is {limits}." if limits else "")
+
+
+def _verdict(passed: bool | None) -> str:
+    return {True: "yes", False: "no", None: "not judged: too few rows"}[passed]
+
+
+def _metadata(configs: Sequence[dict], rows: int) -> str:
+    """The YAML at the head of a dataset card, which `datasets` and its hub read."""
+    entries = []
+    for number, config in enumerate(configs):
+        entry = {"config_name": config["name"]} | ({"default": True} if number == 0 else {})
+        entry["data_files"] = [{"split": VIEW[part], "path": list(paths)} for part, paths in config["files"].items()]
+        if config["columns"] is not None:
+            entry["columns"] = list(config["columns"])  # a list of its own: YAML writes a shared one as a reference
+        entries.append(entry)
+    card = {
+        "pretty_name": "VacuaGym",
+        "license": "apache-2.0",
+        "task_categories": ["tabular-classification"],
+        "tags": ["physics", "string-theory", "calabi-yau", "out-of-distribution", "simulated-labels"],
+        "size_categories": [_size(rows)],
+        "configs": entries,
+    }
+    return yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _size(rows: int) -> str:
+    """The name that the hub gives to a number of rows: a power of ten below and above."""
+    bounds = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
+    k = max(len(str(rows)) - 3, 0)
+    return f"{bounds[k - 1]}<n<{bounds[k]}" if k else "n<1K"
+
+
+def citations(run: dict, datasets: Iterable[str]) -> str:
+    """BibTeX of the benchmark itself, then of the sources of its geometries and of its label model."""
+    sources = [FAMILIES[name].bibliography for name in datasets] + [MODELS[run["model"]["name"]].bibliography]
+    return "\n\n".join(text.strip() for text in (_own_citation(run), *sources) if text.strip()) + "\n"
+
+
+def _own_citation(run: dict) -> str:
+    return _filled("vacuagym.bib", {"version": run["version"]}).strip()
+
+
+def croissant(run: dict, columns: Mapping[str, Sequence[Column]], shards: Sequence, values: Mapping) -> dict:
+    """Describe the release as Croissant 1.0: every file with its hash, one record set per dataset, every column.
+
+    Parameters
+    ----------
+    run, columns, shards
+        As of `texts`.
+    values : mapping
+        n_geometries, n_rows, label_note and toy_note, as text.
+    """
+    files = [
+        {
+            "@type": "cr:FileObject",
+            "@id": shard.path,
+            "name": shard.path,
+            "description": f"{shard.rows} rows of {shard.dataset}.",
+            "contentUrl": shard.path,
+            "contentSize": f"{shard.bytes} B",
+            "encodingFormat": _PARQUET,
+            "sha256": shard.sha256,
+        }
+        for shard in shards
+    ]
+    sets = [
+        {
+            "@type": "cr:FileSet",
+            "@id": f"{dataset}-files",
+            "name": f"{dataset}-files",
+            "description": f"Every file of {dataset}.",
+            "encodingFormat": _PARQUET,
+            "includes": f"data/{dataset}/*.parquet",
+        }
+        for dataset in columns
+    ]
+    records = [
+        {
+            "@type": "cr:RecordSet",
+            "@id": dataset,
+            "name": dataset,
+            "description": f"{FAMILIES[dataset].text}; one row per draw of the couplings on a geometry.",
+            "key": [{"@id": f"{dataset}/{name}"} for name in names_of(DRAW_KEYS)],
+            "field": [_field(dataset, column) for column in described],
+        }
+        for dataset, described in columns.items()
+    ]
+    return {
+        "@context": json.loads((TEMPLATES / "croissant_context.json").read_text(encoding="utf-8")),
+        "@type": "sc:Dataset",
+        "name": "VacuaGym",
+        "description": f"{values['n_geometries']} string-theory geometries with exact features and {values['n_rows']} "
+        f"simulated labels of vacuum stability. {values['label_note']} {values['toy_note']}",
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "citeAs": _own_citation(run),
+        "creator": {"@type": "Organization", "name": "The VacuaGym developers"},
+        "datePublished": yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))[
+            "date-released"
+        ].isoformat(),
+        "license": "https://spdx.org/licenses/Apache-2.0",
+        "version": run["version"],
+        "distribution": [*files, *sets],
+        "recordSet": records,
+    }
+
+
+def _field(dataset: str, column: Column) -> dict:
+    item = column.type.removeprefix("list<").removesuffix(">")
+    kinds = {"string": "sc:Text", "bool": "sc:Boolean"}
+    unit = "" if column.unit == "1" else f" Unit: {column.unit}."
+    return {
+        "@type": "cr:Field",
+        "@id": f"{dataset}/{column.name}",
+        "name": f"{dataset}/{column.name}",
+        "description": f"{column.meaning}{unit}" + (f" Source: {column.source}." if column.source else ""),
+        "dataType": kinds.get(item, "sc:Float" if item.startswith("float") else "sc:Integer"),
+        **({"repeated": True} if item != column.type else {}),
+        "source": {"fileSet": {"@id": f"{dataset}-files"}, "extract": {"column": column.name}},
+    }
