@@ -82,3 +82,13 @@ def mem_mb_of(rule):
         return config["resources"][rule]["mem_mb"] * attempt + launcher
 
     return mem_mb
+
+
+def figure(name, category, label):
+    """A figure of the report, with its caption."""
+    return report(
+        f"results/figures/{name}.png",
+        caption=f"../report/{name}.rst",
+        category=category,
+        labels={"figure": label},
+    )

@@ -1,16 +1,6 @@
 """In: what a run made, what it cost, and its logs. Out: the figures of the report."""
 
 
-def figure(name, category, label):
-    """A figure of the report, with its caption."""
-    return report(
-        f"results/figures/{name}.png",
-        caption=f"../report/{name}.rst",
-        category=category,
-        labels={"figure": label},
-    )
-
-
 rule plot_figures:
     input:
         "results/label_counts.json",
