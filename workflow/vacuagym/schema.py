@@ -8,6 +8,7 @@ from vacuagym.errors import InputError
 
 CLASSES = ("stable", "metastable", "saddle", "unstable", "runaway", "marginal", "failed")  # models say what they mean
 UNDECIDED = ("marginal", "failed")  # never scored
+WITH_POINT = ("stable", "metastable", "saddle", "unstable", "marginal")  # classes that speak of a critical point
 PARTS = ("train", "val", "test")
 
 KEY, FEATURE, COUPLING, OUTCOME = "key", "feature", "coupling", "outcome"

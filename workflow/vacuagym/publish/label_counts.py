@@ -14,7 +14,7 @@ from polars import selectors
 
 from vacuagym.errors import InputError
 from vacuagym.job import progress
-from vacuagym.schema import CLASSES
+from vacuagym.schema import CLASSES, WITH_POINT
 from vacuagym.tables.frames import Shard, read_geometries, shards_of
 from vacuagym.tables.shards import read_schema, write_text
 
@@ -29,7 +29,6 @@ CUTS = {  # column -> (which rows a threshold keeps, thresholds)
     "exponent": ("above", (0.5, 1.0, 2.0, 4.0)),
     "min_abs_eigenvalue_bound": ("above", (0.0, 1e-6, 1e-3, 1e-1)),
 }
-_WITH_POINT = ("stable", "metastable", "saddle", "unstable", "marginal")  # classes that speak of a critical point
 _NAMES = sorted(CLASSES)
 _FINE = ("vacuum_type", "regime", "controlled", "failure_reason")
 _NUMBERS = ("min_eigenvalue", "max_eigenvalue", "grad_norm")
@@ -155,7 +154,7 @@ def count_dataset(shards: Sequence[Shard], stability: Sequence[Path], inputs: Se
             name: {str(value): rows for value, rows in sums.total().sort(name).iter_rows()}
             for name, sums in by_fine.items()
         },
-        "certified_points": classes.filter(pl.col("stability").is_in(_WITH_POINT))["certified"].sum(),
+        "certified_points": classes.filter(pl.col("stability").is_in(WITH_POINT))["certified"].sum(),
         "max_certified_grad_norm": largest_norm,
         "repeated_geometries": repeated,
         "misplaced_rows": misplaced,

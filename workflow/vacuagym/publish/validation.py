@@ -8,10 +8,10 @@ import numpy as np
 from scipy.stats import chi2_contingency, entropy
 
 from vacuagym.errors import InputError
+from vacuagym.schema import WITH_POINT
 from vacuagym.tables.shards import write_text
 
 MIN_EXPECTED = 5.0  # smallest expected count of a bin or class in the chi-squared test (Cochran 1954)
-_WITH_POINT = ("stable", "metastable", "saddle", "unstable", "marginal")  # classes that speak of a critical point
 
 
 def validate_labels(counts: Path, thresholds: Mapping[str, float], out: Path) -> None:
@@ -87,7 +87,7 @@ def checks_of(dataset: str, counts: Mapping, thresholds: Mapping[str, float]) ->
     rows, classes = counts["rows"], counts["stability"]
     shares = [number / rows for number in classes.values()]
     enough = counts["geometries"] >= thresholds["min_geometries"]
-    with_point = sum(classes[name] for name in _WITH_POINT)
+    with_point = sum(classes[name] for name in WITH_POINT)
     p_values = [entry["p_value"] for entry in counts["association"].values()]
     judged = [
         ("share of failed rows", classes["failed"] / rows, "<=", "max_failed_share", enough),
