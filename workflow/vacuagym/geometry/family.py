@@ -3,10 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 
-from vacuagym.schema import FEATURE, GEOMETRY_KEYS, KEY, Column
+from vacuagym.schema import FEATURE, GEOMETRY_KEYS, KEY, Column, read_columns
 from vacuagym.tables.arrays import from_lists
+
+# Features that say what the labelled threefold is: of every family, and of toric hypersurfaces besides.
+THREEFOLD = read_columns(Path(__file__).with_name("threefold.csv"))
+TORIC_THREEFOLD = read_columns(Path(__file__).with_name("toric_threefold.csv")) + THREEFOLD
 
 
 @dataclass(frozen=True, kw_only=True)

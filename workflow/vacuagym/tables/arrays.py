@@ -40,6 +40,19 @@ def from_lists(columns: Sequence[Column], values: Mapping[str, list]) -> dict:
     }
 
 
+def in_order(columns: Sequence[Column], table: Columns) -> dict:
+    """The columns of a data dictionary in its order, each of the type it says; there are no others in the table."""
+    if len(table) != len(columns):
+        raise ValueError(f"{sorted(set(table) ^ {column.name for column in columns})} do not match")
+    typed = {}
+    for column in columns:
+        values = table[column.name]
+        if not isinstance(values, Ragged):
+            values = values.astype(column.type, copy=False)
+        typed[column.name] = values
+    return typed
+
+
 def no_values(type_: str, rows: int) -> "np.ndarray | Ragged":
     """A column of a `Column` type without content: NaN, or 0 and False, empty texts, empty lists."""
     if type_.startswith("list<"):

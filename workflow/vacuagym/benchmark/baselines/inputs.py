@@ -12,7 +12,8 @@ from vacuagym.models.base import LabelModel
 from vacuagym.schema import COUPLING, FEATURE, Column, names_of
 from vacuagym.tables.arrays import Ragged
 
-_INDICES = "triple_intersection_indices"  # say where other numbers belong: their sizes mean nothing
+# say where other numbers belong: their sizes mean nothing
+_INDICES = {"triple_intersection_indices", "rays", "heights", "basis"}
 _RAY = "ray"  # the coupling that is a point in Kähler moduli space
 
 _LOWEST = -12  # self-intersection of a curve
@@ -70,7 +71,7 @@ class Inputs:
 def inputs_of(families: Sequence[Family], model: LabelModel) -> Inputs:
     """The features that all the families have, and the couplings of a label model; of a single family, its cycle too."""
     common = set.intersection(*(set(names_of(family.feature_columns, FEATURE)) for family in families))
-    common -= {_INDICES, *(family.cycle for family in families)}
+    common -= _INDICES | {family.cycle for family in families}
     features = tuple(column for column in families[0].feature_columns if column.name in common)
     drawn = tuple(column for column in model.columns if column.role == COUPLING and column.type != "string")
     return Inputs(features, drawn, families[0].cycle if len(families) == 1 else None)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vacuagym.geometry.family import Family
+from vacuagym.geometry.family import THREEFOLD, Family
 from vacuagym.schema import Column, read_columns
 
 _FOLDER = Path(__file__).parent
@@ -15,7 +15,7 @@ FAMILY = Family(
     source="the list `cicylist.txt` (plain or gzip), whose numbers become the column `published_number` of the geometries",
     module=f"{__name__}.threefolds",
     geometry_columns=read_columns(_FOLDER / "geometries.csv"),
-    features=read_columns(_FOLDER / "features.csv"),
+    features=read_columns(_FOLDER / "features.csv") + THREEFOLD,
     examples={
         "n_factors": [1, 2, 3],
         "n_equations": [1, 1, 2],

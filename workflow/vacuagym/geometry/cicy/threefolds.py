@@ -306,8 +306,10 @@ def _features_of(q):
         "gcd_d_even": gcds[1],
         "gcd_d_cubic": gcds[2],
         "gcd_second_chern": gcds[3],
-        "second_chern": c2,
-        "triple_intersection_numbers": packed,
+        "n_fields": m,
+        "triple_intersection_indices": np.stack([r, s, t], axis=1)[packed != 0].ravel(),
+        "triple_intersection_numbers": packed[packed != 0],
+        "second_chern_numbers": c2,
     }
     return row, invariants
 
@@ -346,10 +348,10 @@ def read(source: Path) -> dict[str, np.ndarray | Ragged]:
     found = features(table)
     for row, i in enumerate(order):
         line, fields, _ = entries[i]
-        start, stop = found["second_chern"].offsets[row : row + 2]
+        start, stop = found["second_chern_numbers"].offsets[row : row + 2]
         derived = {
             "Eta": int(found["euler_characteristic"][row]),
-            "C2": sorted(found["second_chern"].values[start:stop].tolist()),
+            "C2": sorted(found["second_chern_numbers"].values[start:stop].tolist()),
         }
         listed = {"Eta": fields["Eta"][0], "C2": sorted(fields["C2"])}
         if not found["is_product"][row]:  # products are listed with h11 = h21 = 0

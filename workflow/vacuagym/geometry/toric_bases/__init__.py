@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vacuagym.geometry.family import Family
+from vacuagym.geometry.family import TORIC_THREEFOLD, Family
 from vacuagym.schema import read_columns
 
 _FOLDER = Path(__file__).parent
@@ -57,7 +57,7 @@ FAMILY = Family(
     source="the list `toric-bases.m` (plain or gzip)",
     module=f"{__name__}.bases",
     geometry_columns=read_columns(_FOLDER / "geometries.csv"),
-    features=read_columns(_FOLDER / "features.csv"),
+    features=read_columns(_FOLDER / "features.csv") + TORIC_THREEFOLD,
     examples={"self_intersections": [[1, 1, 1], [0, 2, 0, -2], [0, 12, 0, -12], [1, 0, -1, 0]]},
     thresholds={"ood_complexity": 119, "ood_hodge": 197},
     threefold="elliptic_fibration",

@@ -15,9 +15,10 @@ from vacuagym.errors import InputError
 from vacuagym.geometry.lists import read_text
 from vacuagym.geometry.sequences import insert
 from vacuagym.geometry.toric_bases import CLUSTERS, CURVES, FAMILY, MAX_LAG, MAX_SELF_INTERSECTION, curve_column
+from vacuagym.geometry.toric_bases.weierstrass import elliptic_threefolds
+from vacuagym.geometry.triangulations import new_table, threefold_columns
 from vacuagym.numerics.compiled import njit
-from vacuagym.tables.arrays import Columns, Ragged
-from vacuagym.tables.hashing import hash_rows
+from vacuagym.tables.arrays import Columns, Ragged, in_order
 
 MAX_CURVES = 200  # the longest base has 194
 _RANK, _DIMENSION, _CHARGED = (np.array(values) for values in list(zip(*CLUSTERS, strict=True))[2:])
@@ -375,8 +376,7 @@ def _short(text: str) -> str:
 def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
     """Exact features of a batch of bases; each row depends on its own base alone.
 
-    All but the four ragged columns are the same for each rotation and reflection of a base. The ragged columns follow
-    the sequence as it stands; ``elliptic_threefold`` says what the last three are.
+    All columns but ``self_intersections`` are the same for each rotation and reflection of a base.
 
     Parameters
     ----------
@@ -406,7 +406,6 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
         "h11": h11,
         "h21": h21,
         "euler_characteristic": 2 * (h11 - h21),
-        "n_moduli": h11,
         "n_rays": n,
         "n_tensor_multiplets": tensors,
         "n_exceptional_curves": exceptional,
@@ -424,15 +423,15 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
         **{curve_column(value): by_value[:, value + MAX_SELF_INTERSECTION] for value in CURVES},
         **{f"correlation_lag_{lag + 1}": correlations[:, lag] for lag in range(MAX_LAG)},
     }
-    indices, numbers, second_chern = _threefold_topology(curves, tensors)
-    return {
-        "duplicate_group": hash_rows(by_value, FAMILY.name),
-        **{name: column if column.dtype == bool else column.astype(np.int32) for name, column in columns.items()},
-        "self_intersections": curves,
-        "triple_intersection_indices": indices,
-        "triple_intersection_numbers": numbers,
-        "second_chern_numbers": second_chern,
-    }
+    hodge, threefolds = np.zeros((len(n), 2), np.int64), new_table(len(n))
+    elliptic_threefolds(curves.values, curves.offsets, hodge, threefolds)
+    for row in np.flatnonzero((hodge[:, 0] != h11) | (hodge[:, 1] != h21))[:1]:
+        base = _row(curves, row).tolist()
+        raise RuntimeError(
+            f"the base {base} has Hodge numbers {h11[row], h21[row]}, its polytope {hodge[row].tolist()}"
+        )
+    columns |= {"self_intersections": curves, **threefold_columns(threefolds)}
+    return in_order(FAMILY.features, columns)
 
 
 @njit(cache=True, nogil=True)
@@ -494,113 +493,3 @@ def _cyclic_structure(values, offsets):
             for lag in range(MAX_LAG):
                 correlations[row, lag] += curves[i] * curves[(i + 1 + lag) % n]
     return rotations, reflections, fibrations, correlations
-
-
-# --- topology of the elliptic threefold -------------------------------------------------------------------------------
-
-
-def elliptic_threefold(self_intersections) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Triple intersection and second Chern numbers of the generic elliptic threefold over a base.
-
-    They are given on the sublattice of T + 2 divisors: 0 is the zero section plus the pullback of c1(B), a = 1 … T + 1
-    the pullback of curve a + 1 of ``base_intersection_form``; these curves, all but two neighbours, are a basis of H²(B).
-    The Cartan divisors of the gauge group are not in the sublattice. With c1² = 9 - T and c2(B) = 3 + T
-
-        κ_000 = c1²,  κ_00a = c1·D_a = D_a² + 2,  κ_0ab = D_a·D_b,  κ_abc = 0,
-        c2·D_0 = c2(B) + 11 c1²,  c2·D_a = 12 c1·D_a
-
-    (Friedman, Morgan, Witten, hep-th/9701162, for smooth Weierstrass models; resolution changes nothing here, since the
-    zero section misses the exceptional divisors). ``features`` publishes the same numbers as ragged columns.
-
-    J = t D_0 + π*j is Kähler on the Weierstrass model only if t > 0 and both j·C > 0 and j·C + t c1·C > 0 for the curves C
-    of ``base_intersection_form``: these are the areas of C in the zero section and in the locus x = y = 0, which lies in
-    the threefold over C if C² ≤ -3. (D_0 itself is nef only if there is no such C.)
-
-    Parameters
-    ----------
-    self_intersections : (n,) int, the toric curves in cyclic order.
-
-    Returns
-    -------
-    indices : (k, 3) int16, i ≤ j ≤ l in lexicographic order.
-    numbers : (k,) int32, the κ_ijl that are not zero.
-    second_chern : (T + 2,) int32.
-    """
-    curves = np.asarray(self_intersections, np.int16)
-    tensors = len(curves) - 3 + _points_to_blow_up(curves).sum(keepdims=True)
-    table = Ragged(curves, np.array([0, len(curves)], np.int32))
-    indices, numbers, second_chern = _threefold_topology(table, tensors)
-    return indices.values.reshape(-1, 3), numbers.values, second_chern.values
-
-
-def base_intersection_form(self_intersections) -> np.ndarray:
-    """Intersection numbers of the curves on the base of the elliptic threefold, (T + 3, T + 3) int64.
-
-    First the n toric curves in cyclic order, then the exceptional ones. On a curve with D² = -9, -10, -11 the threefold
-    has 3, 2, 1 points of type (4,6), which are not toric; the base is blown up there, D² becomes -12 and each exceptional
-    curve E has E² = -1, E·D = 1 (arXiv:1204.0283). The form has rank T + 1 and signature (1, T).
-
-    A class j with j·C > 0 on all these curves C need not be ample when there are exceptional ones: over F_9 the fibre
-    through a blown-up point is one more curve, F - E. It is nef if it is also a sum of these curves with coefficients ≥ 0.
-    """
-    curves = np.asarray(self_intersections, np.int64)
-    n, points = len(curves), _points_to_blow_up(curves)
-    parents = np.repeat(np.arange(n), points)
-    form = np.diag(np.concatenate([curves - points, np.full(len(parents), -1)]))
-    i = np.concatenate([np.arange(n), parents])
-    k = np.concatenate([np.roll(np.arange(n), -1), np.arange(n, len(form))])
-    form[i, k] = form[k, i] = 1
-    return form
-
-
-def _points_to_blow_up(curves: np.ndarray) -> np.ndarray:
-    """Number of (4,6) points that are not toric on each curve."""
-    return np.where((curves > -12) & (curves < -8), 12 + curves, 0)
-
-
-def _threefold_topology(curves: Ragged, tensors: np.ndarray) -> tuple[Ragged, Ragged, Ragged]:
-    """``elliptic_threefold`` of each base of a batch, from the numbers of tensor multiplets."""
-    divisors = np.concatenate([[0], np.cumsum(tensors + 2)]).astype(np.int32)
-    indices, numbers, offsets, second_chern = _intersect(curves.values, curves.offsets, divisors)
-    return Ragged(indices.ravel(), 3 * offsets), Ragged(numbers, offsets), Ragged(second_chern, divisors)
-
-
-@njit(cache=True, nogil=True)
-def _append(indices, numbers, k, a, b, value):
-    """Append κ_0ab to the k numbers found unless it is zero; returns their number."""
-    if value != 0:
-        indices[k, 1], indices[k, 2], numbers[k] = a, b, value
-        k += 1
-    return k
-
-
-@njit(cache=True, nogil=True)
-def _intersect(values, offsets, divisors):
-    """Indices, values and offsets of the triple intersection numbers that are not zero, and second Chern numbers."""
-    room = 3 * divisors[-1]  # κ_000; κ_00a and κ_0aa; D_a·D_b = 1 along a forest
-    indices, numbers = np.zeros((room, 3), np.int16), np.zeros(room, np.int32)
-    ends, second_chern = np.zeros(len(offsets), np.int32), np.zeros(divisors[-1], np.int32)
-    square = np.empty(divisors[-1] + 1, np.int64)  # of a base's toric curves, then of its exceptional ones
-    k = 0
-    for row in range(len(offsets) - 1):
-        curves, c2 = values[offsets[row] : offsets[row + 1]], second_chern[divisors[row] : divisors[row + 1]]
-        n, tensors = len(curves), len(c2) - 2
-        for i in range(n):
-            square[i] = -12 if curves[i] < -8 else curves[i]
-        square[n : tensors + 3] = -1
-        c2[0] = 3 + tensors + 11 * (9 - tensors)
-        k = _append(indices, numbers, k, 0, 0, 9 - tensors)
-        for a in range(1, tensors + 2):
-            c2[a] = 12 * (square[a + 1] + 2)
-            k = _append(indices, numbers, k, 0, a, square[a + 1] + 2)
-        exceptional = n + curves[0] - square[0] + curves[1] - square[1]  # the first one that meets a curve of the basis
-        for i in range(2, tensors + 3):
-            k = _append(indices, numbers, k, i - 1, i - 1, square[i])
-            if i + 1 < n:
-                k = _append(indices, numbers, k, i - 1, i, 1)
-            if i < n:
-                for _ in range(curves[i] - square[i]):
-                    k = _append(indices, numbers, k, i - 1, exceptional - 1, 1)
-                    exceptional += 1
-        ends[row + 1] = k
-    return indices[:k], numbers[:k], ends, second_chern

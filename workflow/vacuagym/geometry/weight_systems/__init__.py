@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from vacuagym.geometry.family import Family
+from vacuagym.geometry.family import TORIC_THREEFOLD, Family
 from vacuagym.schema import read_columns
 
 _FOLDER = Path(__file__).parent
@@ -15,7 +15,7 @@ FAMILY = Family(
     source="the folder that holds `w5.ip`, `w44.ip`, `w34.ip`, `w333.ip` and `w33.ip` (plain or gzip)",
     module=f"{__name__}.systems",
     geometry_columns=read_columns(_FOLDER / "geometries.csv"),
-    features=read_columns(_FOLDER / "features.csv"),
+    features=read_columns(_FOLDER / "features.csv") + TORIC_THREEFOLD,
     examples={
         "kind": [0, 0, 1, 3],
         "degrees": [[5], [18], [4, 4], [3, 3, 3]],

@@ -16,18 +16,18 @@ import numpy as np
 
 from vacuagym.errors import InputError
 from vacuagym.geometry.lists import read_text
+from vacuagym.geometry.polytopes import sort_order
 from vacuagym.geometry.sequences import insert
+from vacuagym.geometry.triangulations import new_table, threefold_columns
 from vacuagym.geometry.weight_systems import FAMILY
 from vacuagym.geometry.weight_systems.polytopes import (
     MAX_COORDINATES,
     QUANTITIES,
     interior_point,
     polytope_data,
-    sort_order,
 )
 from vacuagym.numerics.compiled import njit
-from vacuagym.tables.arrays import Columns, Ragged, content_sha256
-from vacuagym.tables.hashing import hash_rows
+from vacuagym.tables.arrays import Columns, Ragged, content_sha256, in_order
 
 CONTENT_SHA256 = "6ced65e725dd0220aa78da6b44f073e12e6520828b24f245ee9ba9ac5052dad2"
 
@@ -448,8 +448,8 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
     blocks, coordinates = np.array(_BLOCKS)[kind], np.array(_COORDINATES)[kind]
     dense, dense_degrees = np.zeros((rows, 3, MAX_COORDINATES), np.int64), np.zeros((rows, 3), np.int64)
     _unpack(weights.values, weights.offsets, degrees.values, degrees.offsets, coordinates, dense, dense_degrees)
-    out = np.zeros((rows, len(QUANTITIES)), np.int64)
-    bad = polytope_data(dense, blocks, coordinates, dense_degrees, out)
+    out, threefolds = np.zeros((rows, len(QUANTITIES)), np.int64), new_table(rows)
+    bad = polytope_data(dense, blocks, coordinates, dense_degrees, out, threefolds)
     if bad >= 0:
         system = dense[bad, : blocks[bad], : coordinates[bad]].tolist()
         raise InputError(
@@ -463,12 +463,10 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
         "primitive_second_chern": second_chern // r,
     }
     chi = 2 * (q["h11"] - q["h21"])
-    group = hash_rows([q["h11"], q["h21"], *primitive.values()], "ks")
     columns = {
         "h11": q["h11"],
         "h21": q["h21"],
         "euler_characteristic": chi,
-        "n_moduli": q["h11"],
         "kind": kind,
         "total_degree": dense_degrees.sum(axis=1),
         "max_weight": dense.max(axis=(1, 2)),
@@ -481,10 +479,8 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
         "divisibility": r,
         **primitive,
     }
-    types = {column.name: column.type for column in FAMILY.features}
-    columns = {name: column.astype(types[name]) for name, column in columns.items()}
-    table = {"duplicate_group": group, **columns, "degrees": degrees, "weights": weights}
-    return {name: table[name] for name in types}
+    columns |= {"degrees": degrees, "weights": weights, **threefold_columns(threefolds)}
+    return in_order(FAMILY.features, columns)
 
 
 @njit(cache=True, nogil=True)

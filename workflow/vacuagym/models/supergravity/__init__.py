@@ -17,7 +17,7 @@ from vacuagym.models.supergravity.columns import CLASSES, COLUMNS
 # one class of H^2 is kept; nef classes, which span the Kähler cone used; an elliptic fibration over a toric surface.
 THREEFOLDS = {
     "one_class": ("primitive_triple_intersection", "primitive_second_chern"),
-    "nef_classes": ("triple_intersection_numbers", "second_chern"),
+    "nef_classes": ("triple_intersection_indices", "triple_intersection_numbers", "second_chern_numbers"),
     "elliptic_fibration": ("self_intersections", "n_tensor_multiplets"),
 }
 
@@ -55,7 +55,7 @@ PARAMETERS = {
 
 
 def reads(family: Family) -> tuple[str, ...]:
-    """The feature columns that the model reads of a family; the last two hold the topology.
+    """The feature columns that the model reads of a family; the last ones hold the topology.
 
     Raises
     ------

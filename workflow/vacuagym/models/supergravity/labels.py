@@ -6,7 +6,7 @@ import numpy as np
 
 from vacuagym.geometry.family import Family
 from vacuagym.models.parameters import pack
-from vacuagym.models.supergravity import THREEFOLDS, lattices, priors, ray, reads, solve
+from vacuagym.models.supergravity import THREEFOLDS, lattices, priors, ray, solve
 from vacuagym.models.supergravity.columns import REGIMES, VACUUM_TYPES
 from vacuagym.numerics.compiled import njit
 from vacuagym.numerics.philox import draw_key, fill_uniform
@@ -22,6 +22,7 @@ class _Topology(NamedTuple):
     """Topology of the geometries of a batch, for `_label_rows`."""
 
     kind: int  # of the threefolds, see `priors`
+    indices: np.ndarray  # int64: three for each number of nef classes
     numbers: Ragged  # int64: triple intersection numbers; self-intersections of an elliptic fibration
     c1_squared: np.ndarray  # float64 (geometries,), of the base of an elliptic fibration
     divisor_euler_numbers: Ragged  # int32: chi(O_D) = D^3 / 6 + c2·D / 12 of the divisors of the basis
@@ -55,8 +56,8 @@ def label(values, seed: int, family: Family, features: Columns, draws: int, star
     InputError
         The model does not apply to the family.
     """
-    first, second = (features[name] for name in reads(family)[-2:])
-    topology = _TOPOLOGIES[family.threefold](list(THREEFOLDS).index(family.threefold), first, second)
+    known = [features[name] for name in THREEFOLDS[family.threefold]]
+    topology = _TOPOLOGIES[family.threefold](list(THREEFOLDS).index(family.threefold), *known)
     ids = np.asarray(features["geometry_id"], dtype=np.int64)
     chi = np.asarray(features["euler_characteristic"], dtype=np.float64)
     divisors = topology.divisor_euler_numbers
@@ -71,21 +72,21 @@ def label(values, seed: int, family: Family, features: Columns, draws: int, star
 def _one_class(kind, cubes, chern):
     """From H^3 and c2·H of the class H that is kept: a single nef class."""
     single = np.arange(len(cubes) + 1, dtype=np.int32)
-    return _nef_classes(kind, Ragged(np.asarray(cubes), single), Ragged(np.asarray(chern), single))
+    indices = Ragged(np.zeros(3 * len(cubes), np.int64), 3 * single)
+    return _nef_classes(kind, indices, Ragged(np.asarray(cubes), single), Ragged(np.asarray(chern), single))
 
 
-def _nef_classes(kind, numbers, chern):
-    """From d_rst, r <= s <= t, t fastest, and c2·J_r of nef classes J_r."""
-    kappa, offsets = numbers.values.astype(np.int64), chern.offsets
-    cubes = [start + _cubes(n) for start, n in zip(numbers.offsets[:-1], np.diff(offsets), strict=True)]
-    euler = (2 * kappa[np.concatenate(cubes)] + chern.values.astype(np.int64)) // 12  # integers by Riemann-Roch
-    return _topology(kind, Ragged(kappa, numbers.offsets), np.zeros(len(offsets) - 1), Ragged(euler, offsets))
-
-
-def _cubes(n):
-    """Positions of d_rrr among the d_rst with r <= s <= t, t fastest."""
-    remaining = np.arange(n, 0, -1)
-    return np.cumsum(remaining * (remaining + 1) // 2) - remaining * (remaining + 1) // 2
+def _nef_classes(kind, indices, numbers, chern):
+    """From the triple intersection numbers that are not zero, and c2·J_r, of nef classes J_r."""
+    kappa, offsets, triples = numbers.values.astype(np.int64), chern.offsets, indices.values.reshape(-1, 3)
+    row = np.repeat(np.arange(len(offsets) - 1), np.diff(numbers.offsets))
+    cubes, is_cube = np.zeros(len(chern.values), np.int64), triples[:, 0] == triples[:, 2]
+    cubes[offsets[row[is_cube]] + triples[is_cube, 0]] = kappa[is_cube]
+    euler = (2 * cubes + chern.values.astype(np.int64)) // 12  # integers by Riemann-Roch
+    none = np.zeros(len(offsets) - 1)
+    return _topology(
+        kind, triples.astype(np.int64).ravel(), Ragged(kappa, numbers.offsets), none, Ragged(euler, offsets)
+    )
 
 
 def _elliptic_fibration(kind, curves, tensors):
@@ -96,11 +97,13 @@ def _elliptic_fibration(kind, curves, tensors):
     # E^3 = c1^2 and c2·E = c2(B) + 11 c1^2; D^3 = 0 and c2·D = 12 c1·D for the others
     euler = np.delete(values + 2, starts[:-1])
     euler[offsets[:-1]] = (2 * c1_squared + (3 + tensors) + 11 * c1_squared) // 12
-    return _topology(kind, Ragged(values, starts), c1_squared.astype(np.float64), Ragged(euler, offsets))
+    return _topology(
+        kind, np.zeros(0, np.int64), Ragged(values, starts), c1_squared.astype(np.float64), Ragged(euler, offsets)
+    )
 
 
-def _topology(kind, numbers, c1_squared, euler):
-    return _Topology(kind, numbers, c1_squared, Ragged(euler.values.astype(np.int32), euler.offsets))
+def _topology(kind, indices, numbers, c1_squared, euler):
+    return _Topology(kind, indices, numbers, c1_squared, Ragged(euler.values.astype(np.int32), euler.offsets))
 
 
 _TOPOLOGIES = {"one_class": _one_class, "nef_classes": _nef_classes, "elliptic_fibration": _elliptic_fibration}
@@ -130,7 +133,7 @@ def _label_rows(key, packed, ids, chi, topology, n_draws, rays, rows):
     rows : priors.ROW (geometries * n_draws,)
         Output: see `priors.draw` and `solve.solve_row`.
     """
-    kind, (numbers, starts), c1_squared, (euler, offsets) = topology
+    kind, indices, (numbers, starts), c1_squared, (euler, offsets) = topology
     spread = 0.0 if kind == priors.ONE_CLASS else packed[priors.RAY_SPREAD]  # a single class has one ray: t = 1
     coupling_uniforms, work = np.empty(priors.N_UNIFORMS), np.empty(ray.N_WORK)
     for g in range(len(ids)):
@@ -149,7 +152,8 @@ def _label_rows(key, packed, ids, chi, topology, n_draws, rays, rows):
                 share = low + (high - low) * uniforms[n + 1]
                 smallest = lattices.fibration_ray(known, c1_squared[g], spread, share, uniforms, t, space)
             else:
-                smallest = lattices.nef_ray(known, spread, uniforms, t, space)
+                triples = indices[3 * starts[g] : 3 * starts[g + 1]]
+                smallest = lattices.nef_ray(triples, known, spread, uniforms, t, space)
             geometry = lattices.ray_geometry(t, smallest, space)
             row.unit = row.rank / (6.283185307179586 * geometry.least_tau)
             solve.solve_row(row, -chi[g] if row.mirror else chi[g], geometry, rigid or not row.strict, work)

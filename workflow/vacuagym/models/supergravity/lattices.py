@@ -56,13 +56,13 @@ def workspace(n):
 
 
 @njit(cache=True)
-def nef_ray(kappa, spread, uniforms, t, work):
+def nef_ray(indices, numbers, spread, uniforms, t, work):
     """Draw a ray in the positive orthant of n nef classes, which lies in the Kähler cone.
 
     Parameters
     ----------
-    kappa : int64 (n (n + 1) (n + 2) / 6,)
-        kappa_rst for r <= s <= t, t fastest.
+    indices, numbers : int64 (3 k,), (k,)
+        a <= b <= c of each kappa_abc that is not zero, and the numbers.
     spread : float
         The log of each t^i is uniform within plus or minus this.
     uniforms : float64 (at least n,)
@@ -85,19 +85,13 @@ def nef_ray(kappa, spread, uniforms, t, work):
         tau[r] = 0.0
         for s in range(n):
             matrix[r, s] = 0.0
-    k = 0
-    for a in range(n):
-        for b in range(a, n):
-            for c in range(b, n):
-                value = np.float64(kappa[k])
-                k += 1
-                if value == 0.0:
-                    continue
-                matrix[a, b] += value * t[c]
-                if b != c:
-                    matrix[a, c] += value * t[b]
-                if a != b:
-                    matrix[b, c] += value * t[a]
+    for k in range(len(numbers)):
+        a, b, c, value = indices[3 * k], indices[3 * k + 1], indices[3 * k + 2], np.float64(numbers[k])
+        matrix[a, b] += value * t[c]
+        if b != c:
+            matrix[a, c] += value * t[b]
+        if a != b:
+            matrix[b, c] += value * t[a]
     # the loop met each unordered pair of indices of each triple once; entries below the diagonal by symmetry
     for a in range(n):
         for b in range(a):
