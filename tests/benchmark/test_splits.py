@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vacuagym.benchmark.splits import SPLITS, splits_of
+from vacuagym.benchmark.splits.held_out import shared_groups
 from vacuagym.config import read_config
 from vacuagym.errors import InputError
 from vacuagym.fingerprints import fingerprint_of
@@ -36,32 +37,13 @@ def parts(split, dataset, features, threshold=None):
 
 
 def features_of(dataset, seed, groups=40, rows=200):
-    """Made-up geometries: what a group has in common, and for fth6d Hodge numbers as its clusters make them."""
+    """Made-up geometries; those of a group have the same Hodge numbers."""
     rng = np.random.default_rng(seed)
     index = rng.integers(0, groups, rows)
     table = {"geometry_id": np.arange(rows), "duplicate_group": rng.integers(0, 2**63, groups)[index]}
     largest = 2 * THRESHOLDS["ood_complexity"][dataset]
     table |= {name: rng.integers(1, largest, groups)[index].astype(np.int32) for name in ("h11", "h21")}
-    if dataset == "fth6d":
-        twos, threes = (rng.integers(0, 12, groups)[index] for _ in range(2))
-        clusters = np.array([rng.permutation(possible_clusters(a, b))[0] for a, b in zip(twos, threes, strict=True)])
-        for i, name in enumerate(("3_2", "3_2_2", "2_3_2")):
-            table[f"n_clusters_{name}"] = clusters[:, i].astype(np.int32)
-        table |= {"n_curves_minus_2": twos.astype(np.int32), "n_curves_minus_3": threes.astype(np.int32)}
-        for name in ("h11", "h21"):
-            table[name] = table[name] + (clusters @ [1, 1, 3]).astype(np.int32)
     return table | {"n_moduli": table["h11"]}
-
-
-def possible_clusters(twos, threes):
-    """Every number of clusters -3 -2, -3 -2 -2, -2 -3 -2 that so many curves of -2 and -3 leave room for."""
-    return [
-        (a, b, c)
-        for a in range(min(twos, threes) + 1)
-        for b in range(threes - a + 1)
-        for c in range(threes - a - b + 1)
-        if a + 2 * b + 2 * c <= twos
-    ]
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -88,24 +70,7 @@ def test_what_is_trained_on_is_below_the_threshold_and_what_is_tested_is_not(spl
     measure = table["n_moduli"] if split == "ood_complexity" else table["h11"] + table["h21"]
     assert (measure[found == "train"] < threshold).all()
     assert (measure[found == "test"] >= threshold).all()
-    assert dataset == "fth6d" or (found[measure >= threshold] == "test").all()
-
-
-@pytest.mark.parametrize("twos", range(9))
-@pytest.mark.parametrize("threes", range(6))
-def test_the_range_within_a_multiset_of_curves_is_exact(twos, threes):
-    added = [a + b + 3 * c for a, b, c in possible_clusters(twos, threes)]
-    counts = {"n_curves_minus_2": twos, "n_curves_minus_3": threes}
-    counts |= dict.fromkeys(("n_clusters_3_2", "n_clusters_3_2_2", "n_clusters_2_3_2"), 0)
-    row = {name: np.array([value], dtype=np.int32) for name, value in counts.items()}
-    row |= {"geometry_id": np.array([0]), "duplicate_group": np.array([2**62 - 1]), "n_moduli": np.array([100])}
-
-    def part(threshold):  # of a base whose -3 curves stand alone
-        return parts("ood_complexity", "fth6d", row, threshold)[0]
-
-    assert min(added) == 0 and part(100) == "test"
-    assert max(added) == 0 or part(101) == part(100 + max(added)) == "val"
-    assert part(101 + max(added)) == "train"
+    assert (found[measure >= threshold] == "test").all()
 
 
 def test_shares_of_the_parts():
@@ -117,6 +82,21 @@ def test_shares_of_the_parts():
     held_in = parts("ood_dataset_ks", "cicy3", features)
     assert set(held_in.tolist()) == {"train", "val"}
     assert np.mean(held_in == "train") == pytest.approx(0.85, abs=0.006)
+
+
+def test_a_group_is_in_the_same_part_whatever_its_family():
+    features = {"geometry_id": np.arange(1_000), "duplicate_group": np.random.default_rng(1).integers(0, 2**63, 1_000)}
+    of_family = [parts("iid", dataset, features).tolist() for dataset in FAMILIES]
+    assert of_family[0] == of_family[1] == of_family[2]
+
+
+def test_polytopes_of_the_held_out_family_are_kept_out_of_training():
+    shared = shared_groups()
+    features = {"geometry_id": np.arange(len(shared)), "duplicate_group": shared.to_numpy()}
+    assert len(shared) == 4_092 and shared.is_sorted() and shared.is_unique().all()
+    assert set(parts("ood_dataset_ks", "fth6d", features)) == set(parts("ood_dataset_fth6d", "ks", features)) == {"val"}
+    for split, dataset in (("ood_dataset_cicy3", "ks"), ("ood_dataset_ks", "cicy3"), ("iid", "fth6d")):
+        assert "train" in parts(split, dataset, features)
 
 
 def test_a_family_without_a_threshold_holds_nothing_out():
@@ -132,17 +112,25 @@ def test_only_datasets_of_the_run_are_held_out():
     assert [split.name for split in splits_of(["ks"])] == always
 
 
+@pytest.fixture(scope="module")
+def all_features(tmp_path_factory):
+    """The features of every geometry, by dataset, lazily."""
+    folder, frames = tmp_path_factory.mktemp("landscape"), {}
+    tables = tables_of(read_config({"n_limit": None, "shard_rows": 1_000_000}))
+    for dataset in FAMILIES:
+        geometries = paths_of(tables, f"geometries/{dataset}")
+        (features,) = paths_of(tables, f"features/{dataset}")
+        build_geometries([folder / path for path in geometries], tables[geometries[0]])
+        build_features([folder / path for path in geometries], folder / features, tables[features])
+        frames[dataset] = pl.scan_parquet(folder / features)
+    return frames
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("dataset", FAMILIES)
-def test_the_whole_landscape(dataset, tmp_path):
+def test_the_whole_landscape(dataset, all_features):
     """No real group crosses parts; each threshold is the smallest that holds out at most 15 % of its dataset."""
-    others = dict.fromkeys(set(FAMILIES) - {dataset})
-    tables = tables_of(read_config({"datasets": others, "n_limit": None, "shard_rows": 1_000_000}))
-    geometries = paths_of(tables, f"geometries/{dataset}")
-    (features,) = paths_of(tables, f"features/{dataset}")
-    build_geometries([tmp_path / path for path in geometries], tables[geometries[0]])
-    build_features([tmp_path / path for path in geometries], tmp_path / features, tables[features])
-    table = pl.read_parquet(tmp_path / features)
+    table = all_features[dataset].select("geometry_id", "duplicate_group", "n_moduli", "h11", "h21").collect()
     for split in SPLITS.values():
         threshold = threshold_of(split.name, dataset)
         part = split.part(FAMILIES[dataset], threshold).alias("part")
@@ -153,6 +141,12 @@ def test_the_whole_landscape(dataset, tmp_path):
                 for t in (threshold, threshold - 1)
             ]
             assert shares[0] <= 0.15 < shares[1]
+
+
+@pytest.mark.slow
+def test_shared_groups_are_those_of_the_complete_families(all_features):
+    groups = [all_features[name].select("duplicate_group").collect().to_series().unique() for name in ("ks", "fth6d")]
+    assert shared_groups().to_list() == sorted(set(groups[0]) & set(groups[1]))
 
 
 def made_up_shards(folder, count, rows):

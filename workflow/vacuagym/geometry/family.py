@@ -1,6 +1,6 @@
 """What the project knows of a family of geometries."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -34,7 +34,6 @@ class Family:
     thresholds: Mapping[str, int] = field(default_factory=dict)  # split -> smallest value that is held out
     threefold: str = ""  # how label models read its topology, see `vacuagym.models.supergravity`
     cycle: str | None = None  # column that is a cyclic list: rotations and reflections change nothing
-    hodge_range: Callable[[], tuple] | None = None  # where h11 and h21 differ within a duplicate group, see `splits`
     bibliography: str = ""  # BibTeX of its sources
 
     @property
@@ -46,6 +45,11 @@ class Family:
     def example(self) -> dict:
         """A few geometries, as `features` of the module takes them."""
         return from_lists(self.geometry_columns, self.examples)
+
+    @property
+    def is_toric(self) -> bool:
+        """Whether its threefolds are hypersurfaces in toric varieties, so that equal polytopes are one duplicate group."""
+        return TORIC_THREEFOLD[0] in self.features
 
     @property
     def feature_columns(self) -> tuple[Column, ...]:

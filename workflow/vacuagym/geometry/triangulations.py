@@ -142,8 +142,7 @@ def canonical_colours(pairing):
     n_facets, n_rays = pairing.shape
     of_facets, of_rays = np.zeros(n_facets, np.uint64), np.zeros(n_rays, np.uint64)
     different, code = _refine(pairing, of_facets, of_rays)
-    trial_facets, trial_rays = np.empty_like(of_facets), np.empty_like(of_rays)
-    best_facets, best_rays = np.empty_like(of_facets), np.empty_like(of_rays)
+    best_facets, best_rays = of_facets, of_rays
     while different < n_facets:
         size, colour = n_facets + 1, np.uint64(0)
         for f in range(n_facets):
@@ -155,13 +154,13 @@ def canonical_colours(pairing):
         first = True
         for f in range(n_facets):
             if of_facets[f] == colour:
-                trial_facets[:], trial_rays[:] = of_facets, of_rays
+                trial_facets, trial_rays = of_facets.copy(), of_rays.copy()
                 trial_facets[f] = _mix(colour)
                 found, trial = _refine(pairing, trial_facets, trial_rays)
                 if first or trial < code:
                     different, code, first = found, trial, False
-                    best_facets[:], best_rays[:] = trial_facets, trial_rays
-        of_facets[:], of_rays[:] = best_facets, best_rays
+                    best_facets, best_rays = trial_facets, trial_rays
+        of_facets, of_rays = best_facets, best_rays
     return of_rays, code
 
 
@@ -301,7 +300,7 @@ def _nearest(fan, candidates, normal, lift):
     It has the smallest excess per distance, of the rays on all facets ``candidates`` with normal·ray > 0. Fractions are
     compared by quotients, then by remainders, so that nothing overflows.
     """
-    best, tied = -1, False
+    best, tied = np.int64(-1), False
     quotient = remainder = distance = np.int64(0)
     for r in range(fan.sizes[0]):
         if fan.facets[r] & candidates != candidates:
@@ -320,7 +319,7 @@ def _nearest(fan, candidates, normal, lift):
             tied = difference == 0
         if not tied:
             best, quotient, remainder, distance = r, q, rest, far
-    return -2 if tied else best
+    return np.int64(-2) if tied else best
 
 
 @njit(cache=True, nogil=True)
@@ -368,13 +367,13 @@ def _start(fan):
     plane = _closure(fan, facet | _largest_face(fan, facet, facet))
     edge = _closure(fan, plane | _largest_face(fan, plane, plane))
     vertex = edge | _largest_face(fan, edge, edge)
-    at = 0
+    at = np.int64(0)
     while fan.facets[at] & vertex != vertex:
         at += 1
     a, above, beside = _ray(fan, at), _ray(fan, _outside(fan, facet, plane)), _ray(fan, _outside(fan, plane, edge))
     zero = np.int64(0)
 
-    normal, second, least = _normal(_wedge(above, beside), a), -1, zero
+    normal, second, least = _normal(_wedge(above, beside), a), np.int64(-1), zero
     for r in range(fan.sizes[0]):
         far = abs(_dot(normal, _ray(fan, r)))
         if r != at and fan.facets[r] & edge == edge and (second < 0 or far < least):
@@ -393,7 +392,7 @@ def _start(fan):
     fourth = _nearest(fan, facet, normal, _lift(a, b, c, above, heights))
     if fourth < 0:
         return False
-    _add_tetrahedron(fan, at, second, third, fourth, 0)
+    _add_tetrahedron(fan, at, second, third, fourth, zero)
     return True
 
 
@@ -415,11 +414,15 @@ def _add_tetrahedron(fan, a, b, c, d, facet):
     t = fan.sizes[2]
     if t == MAX_TETRAHEDRA:
         raise ValueError("more tetrahedra than there is room for")
+    a, b = min(a, b), max(a, b)
+    c, d = min(c, d), max(c, d)
+    a, c = min(a, c), max(a, c)
+    b, d = min(b, d), max(b, d)
+    b, c = min(b, c), max(b, c)
     corners = fan.tetrahedra[t]
     corners[0], corners[1], corners[2], corners[3] = a, b, c, d
-    corners.sort()
     lift, h = fan.lifts[t], fan.heights
-    heights = (h[corners[0]], h[corners[1]], h[corners[2]], h[corners[3]])
+    heights = (h[a], h[b], h[c], h[d])
     lift[0], lift[1], lift[2], lift[3], lift[4] = _lift(*_corners(fan, t), heights)
     fan.facet_of[t] = facet
     fan.sizes[2] = t + 1
@@ -461,7 +464,7 @@ def grow(fan):
             facet = fan.facet_of[t]
             beyond = fan.facets[a] & fan.facets[b] & fan.facets[c] & ~(np.uint64(1) << np.uint64(facet))
             if beyond:
-                facet = 0
+                facet = np.int64(0)
                 while not (beyond >> np.uint64(facet)) & np.uint64(1):
                     facet += 1
             r = _nearest(fan, np.uint64(1) << np.uint64(facet), outward, fan.lifts[t])

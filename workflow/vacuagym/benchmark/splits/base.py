@@ -38,24 +38,17 @@ class Split:
         return {name: family.thresholds.get(self.name) for name, family in families.items()} if self.measure else None
 
 
-def by_group(family: Family, shares: tuple[float, float, float]) -> pl.Expr:
-    """Part by a hash of the duplicate group, in these shares of train, val and test."""
-    u = hash_expression(pl.col("duplicate_group"), f"iid {family.name}") / 2.0**63
+def by_group(shares: tuple[float, float, float]) -> pl.Expr:
+    """Part by a hash of the duplicate group, in these shares of train, val and test; the same in every family."""
+    u = hash_expression(pl.col("duplicate_group"), "iid") / 2.0**63
     train, val = np.cumsum(shares)[:2].tolist()
     return pl.when(u < train).then(TRAIN).when(u < val).then(VAL).otherwise(TEST)
 
 
 def above_threshold(family: Family, threshold: int | None, columns: tuple[str, ...]) -> pl.Expr:
-    """Test where the sum of the columns reaches the threshold, else 85/15 train and val by the duplicate group.
-
-    Where members of a duplicate group may lie on both sides of the threshold, the group is val.
-    """
-    rest = by_group(family, HELD_OUT_SHARES)
+    """Test where the sum of the columns reaches the threshold, else 85/15 train and val by the duplicate group."""
+    rest = by_group(HELD_OUT_SHARES)
     if threshold is None:
         return rest
-    least = most = pl.sum_horizontal(*(pl.col(name).cast(pl.Int64) for name in columns))
-    if family.hodge_range:
-        added, at_most = family.hodge_range()
-        least = least - len(columns) * added
-        most = least + len(columns) * at_most
-    return pl.when(least >= threshold).then(TEST).when(most >= threshold).then(VAL).otherwise(rest)
+    size = pl.sum_horizontal(*(pl.col(name).cast(pl.Int64) for name in columns))
+    return pl.when(size >= threshold).then(TEST).otherwise(rest)

@@ -5,5 +5,5 @@ from vacuagym.benchmark.splits.base import IID_SHARES, Split, by_group
 SPLITS = Split(
     name="iid",
     text="70/15/15 by a hash of the duplicate group: the same distribution in every part.",
-    part=lambda family, threshold: by_group(family, IID_SHARES),
+    part=lambda family, threshold: by_group(IID_SHARES),
 )

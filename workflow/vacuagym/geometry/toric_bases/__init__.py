@@ -34,21 +34,6 @@ def curve_column(value: int) -> str:
     return f"n_curves_{'minus' if value < 0 else 'plus'}_{abs(value)}"
 
 
-def _hodge_range():
-    """How much h11 and h21 of a base lie above the least in its duplicate group, and how much they can at most.
-
-    A group is a multiset of self-intersections, which leaves open how many -2 curves stand beside a -3 curve. Beside a -3
-    curve alone, the non-Higgsable clusters -3 -2 and -3 -2 -2 have one more in rank and in V - charged hypers,
-    -2 -3 -2 has three more (arXiv:1201.1943): so many are added to both h11 and h21, at most three for a -3 curve or a
-    pair of -2 curves.
-    """
-    import polars as pl
-
-    added = pl.col("n_clusters_3_2") + pl.col("n_clusters_3_2_2") + 3 * pl.col("n_clusters_2_3_2")
-    twos, threes = pl.col(curve_column(-2)), pl.col(curve_column(-3))
-    return added, pl.min_horizontal(3 * threes, 3 * (twos // 2) + twos % 2)
-
-
 FAMILY = Family(
     name="fth6d",
     title="Toric bases",
@@ -59,9 +44,8 @@ FAMILY = Family(
     geometry_columns=read_columns(_FOLDER / "geometries.csv"),
     features=read_columns(_FOLDER / "features.csv") + TORIC_THREEFOLD,
     examples={"self_intersections": [[1, 1, 1], [0, 2, 0, -2], [0, 12, 0, -12], [1, 0, -1, 0]]},
-    thresholds={"ood_complexity": 119, "ood_hodge": 197},
+    thresholds={"ood_complexity": 71, "ood_hodge": 213},
     threefold="elliptic_fibration",
     cycle="self_intersections",
-    hodge_range=_hodge_range,
     bibliography=(_FOLDER / "sources.bib").read_text(encoding="utf-8"),
 )

@@ -26,7 +26,7 @@ FAMILY = Family(
             [1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1],
         ],
     },
-    thresholds={"ood_complexity": 215, "ood_hodge": 243},
+    thresholds={"ood_complexity": 40, "ood_hodge": 243},
     threefold="one_class",
     bibliography=(_FOLDER / "sources.bib").read_text(encoding="utf-8"),
 )
