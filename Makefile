@@ -3,6 +3,16 @@ PYTHON ?= python3
 CORES ?= 2
 PIP = .venv/bin/python -m pip --disable-pip-version-check --quiet
 
+ifneq ($(MAKECMDGOALS),clean)
+ifneq ($(words $(CURDIR)),1)
+$(error the path of this folder has a space, with which Snakemake starts no job: move the folder to a path without)
+endif
+# .venv holds its own path, wherever it is moved or copied to
+ifneq ($(shell grep -sLF "$$(cd .venv 2>&1 && pwd -P)" .venv/bin/activate),)
+$(error .venv was made in another folder and works only there: run "make clean", then the same again)
+endif
+endif
+
 .PHONY: run test slow thorough bench lint config lock clean
 .DELETE_ON_ERROR:
 

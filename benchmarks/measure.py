@@ -43,7 +43,7 @@ def main():
     name, calls = pickle.load(sys.stdin.buffer)
     function = pkgutil.resolve_name(name)
     wall, cpu = time.perf_counter(), time.process_time()
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
         for arguments in calls:
             function(*arguments)
     process = time.process_time()

@@ -5,7 +5,8 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import version
+import venv
+from importlib.metadata import requires, version
 from pathlib import Path
 
 import yaml
@@ -56,6 +57,11 @@ def test_the_lock_has_what_the_project_depends_on():
             assert pin.operator == "==" and requirement.specifier.contains(pin.version), requirement
 
 
+def test_the_lock_has_what_a_report_of_snakemake_needs():
+    needs = [Requirement(text) for text in requires("snakemake") if 'extra == "reports"' in text]
+    assert needs and {need.name for need in needs} <= {requirement.name for requirement in LOCK}
+
+
 def test_the_locks_agree_with_each_other_and_with_what_is_installed():
     assert set(map(str, LOCK)) <= set(map(str, locked("requirements-test.lock")))
     for requirement in LOCK:
@@ -75,3 +81,28 @@ def test_a_job_finds_the_package_without_installing_it():
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment, cwd="/", capture_output=True, text=True)
     assert done.stdout.strip() == str(ROOT / "workflow" / "vacuagym" / "__init__.py"), done.stderr
+
+
+def make(folder, *arguments):
+    command = ["make", "--dry-run", "--file", str(ROOT / "Makefile"), *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8")
+
+
+def test_a_path_with_a_space_is_named(tmp_path):
+    folder = tmp_path / "my project"
+    folder.mkdir()
+    done = make(folder, "run")
+    assert done.returncode == 2 and "the path of this folder has a space" in done.stderr and not done.stdout
+
+
+def test_a_moved_environment_is_named(tmp_path):
+    old, new = tmp_path / "old", tmp_path / "new"
+    venv.create(old / ".venv", symlinks=True)
+    assert "made in another folder" not in make(old, "test").stderr
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / ".venv").symlink_to(old / ".venv")
+    assert "made in another folder" not in make(tmp_path / "linked", "test").stderr
+    old.rename(new)
+    done = make(new, "test")
+    assert done.returncode == 2 and ".venv was made in another folder" in done.stderr and not done.stdout
+    assert make(new, "clean").returncode == 0

@@ -1,11 +1,14 @@
 """What a job does to its own process, tried in processes of their own."""
 
+import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from vacuagym import job
 from vacuagym.errors import InputError
 from vacuagym.job import check_declared_memory, progress, record_job
 from vacuagym.run import acquire_run_lock
@@ -50,6 +53,14 @@ def test_a_job_that_is_over_before_the_watchdog_looks_again_ends_the_same_way():
         assert done.returncode == 137 and "build_split uses 1" in done.stderr
     done = run(job.format(limit=1000))
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+@pytest.mark.parametrize(("system", "unit"), [("linux", 1024), ("darwin", 1)])
+def test_without_proc_memory_is_what_getrusage_says(monkeypatch, system, unit):
+    monkeypatch.setattr(job, "_STATUS", Path("/none/status"))
+    monkeypatch.setattr("sys.platform", system)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert before * unit / 1e6 <= job.peak_memory_mb() <= (before + 10_000) * unit / 1e6
 
 
 def test_a_job_that_hangs_ends_with_a_trace():

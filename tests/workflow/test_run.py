@@ -26,12 +26,11 @@ ON_REQUEST = {"score_baselines", "collect_baselines", "scan_active_learning", "c
 ON_REQUEST |= {"verify"}
 
 
-def snakemake(folder, *arguments, snakefile="Snakefile"):
+def snakemake(folder, *arguments, snakefile="Snakefile", warnings="ignore"):
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / snakefile), "--directory", str(folder)]
-    environment = os.environ | {"PYTHONWARNINGS": "ignore"}
-    return subprocess.run(
-        [*command, "--cores", "2", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900
-    )
+    environment = os.environ | {"PYTHONWARNINGS": warnings}
+    command += ["--cores", "2", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", timeout=900)
 
 
 def new_folder(folder, **changes):
@@ -298,6 +297,64 @@ def test_shard_rows_do_not_change_a_table(small, tmp_path):
     for dataset in DATASETS:
         for name in ("features", "labels", "stability"):
             assert table(folder, name, dataset).equals(table(small, name, dataset), null_equal=True)
+
+
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+
+
+@pytest.fixture(scope="module")
+def latin_1(tmp_path_factory):
+    """Environment variables of an 8-bit locale, which is made here."""
+    folder = tmp_path_factory.mktemp("locales")
+    made = shutil.which("localedef") and subprocess.run(
+        ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", str(folder / "de_DE.ISO-8859-1")], capture_output=True
+    )
+    if not (folder / "de_DE.ISO-8859-1").exists():
+        pytest.skip(f"no Latin-1 locale can be made here: {made}")
+    return {"LOCPATH": str(folder), "LC_ALL": "de_DE.ISO-8859-1", "PYTHONUTF8": "0"}
+
+
+def files_with_text(results):
+    """Every file of a run that no figure of a clock is in, by its path."""
+    files = {path.relative_to(results): path for path in results.rglob("*") if path.is_file()}
+    return {name: path.read_bytes() for name, path in files.items() if name.stem not in ("memory", "rates")}
+
+
+@pytest.mark.parametrize("locale", ["ascii", pytest.param("latin_1", marks=pytest.mark.slow)])
+def test_the_locale_changes_no_byte(small, tmp_path, locale, request, monkeypatch):
+    folder = tmp_path / "Hübsch"  # a name that ASCII does not have
+    shutil.copytree(small, folder)
+    expected = files_with_text(folder / "results")
+    (folder / "results" / "data_dictionary.csv").unlink()  # from which follow all files with text
+    shutil.rmtree(folder / "results" / "release")
+    variables = ASCII if locale == "ascii" else request.getfixturevalue(locale)
+    for name, value in (variables | {"PYTHONWARNDEFAULTENCODING": "1"}).items():
+        monkeypatch.setenv(name, value)
+    done = snakemake(folder, "release", warnings="default::EncodingWarning")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = files_with_text(folder / "results")
+    assert [name for name in expected if found.get(name) != expected[name]] == [] and found.keys() == expected.keys()
+    said = done.stderr + "".join(log.read_text(encoding="utf-8") for log in folder.glob("logs/*/*.log"))
+    assert "EncodingWarning" in said  # of libraries
+    assert not re.findall(rf"{re.escape(str(ROOT / 'workflow'))}.*EncodingWarning", said)
+
+
+def test_the_command_line_says_the_same_in_every_locale(small, latin_1):
+    command = [sys.executable, "-c", "from vacuagym.cli import main; main()", "describe", "ks"]
+    plain, ascii_, latin = (
+        subprocess.run(command, cwd=small, env=os.environ | variables, capture_output=True).stdout
+        for variables in ({"PYTHONUTF8": "1"}, ASCII, latin_1)
+    )
+    assert "Kreuzer–Skarke".encode() in plain and plain == ascii_ == latin
+
+
+def test_a_message_that_the_locale_has_no_letters_for_is_said(tmp_path, monkeypatch):
+    folder = new_folder(tmp_path / "run", datasets={"ks": {"source": "Hübsch.ip"}})
+    for name, value in ASCII.items():
+        monkeypatch.setenv(name, value)
+    done = snakemake(folder, "--dry-run")
+    assert done.returncode == 1 and "datasets.ks.source: 'Hübsch.ip' does not exist" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def release_table(small, dataset):

@@ -1,5 +1,6 @@
 """In: the configuration. Out: what the rules ask about it. Datasets, recipes, threads, memory; and one run per folder."""
 
+import logging
 import sys
 
 # the package beside this folder, in whatever environment the workflow runs
@@ -8,7 +9,7 @@ WORKFLOW = (
 )
 sys.path.insert(0, str(WORKFLOW))
 
-from vacuagym import run
+from vacuagym import run, slurm
 from vacuagym.config import CONFIG, read_config
 from vacuagym.errors import InputError
 from vacuagym.fingerprints import source_hash
@@ -17,6 +18,12 @@ from vacuagym.benchmark.splits import SPLITS
 from vacuagym.recipes import datasets_of, geometries_for, paths_of, scores_of, tables_of
 
 IS_MODULE = workflow.modifier.namespace is not None
+if not IS_MODULE:
+    run.write_utf8(sys.stdout, sys.stderr)
+    for handler in workflow.logger_manager.logfile_handlers:
+        if isinstance(handler, logging.FileHandler):
+            run.write_utf8(handler.stream)
+
 try:
     config.update(
         read_config(
@@ -34,7 +41,10 @@ SCORES = scores_of(config, TABLES)
 STARTS_RUN = (
     workflow.is_main_process and not IS_MODULE and run.is_real_run(sys.argv[1:])
 )
-LOCK, NOTES = run.begin() if STARTS_RUN else (None, [])
+try:
+    LOCK, NOTES = run.begin() if STARTS_RUN else (None, [])
+except InputError as error:
+    raise WorkflowError(str(error)) from None
 for note in NOTES:
     print(note, file=sys.stderr)
 
@@ -42,6 +52,17 @@ for note in NOTES:
 onstart:
     if STARTS_RUN and not LOCK:
         raise WorkflowError(run.busy())
+    if workflow.executor_plugin.name == "slurm":
+        settings = workflow.executor_settings
+        if reason := slurm.why_no_status(
+            settings.status_command, settings.init_seconds_before_status_checks
+        ):
+            raise WorkflowError(reason)
+
+
+onerror:
+    for reason in slurm.refusals(log):
+        print(reason, file=sys.stderr)
 
 
 LAUNCHER_MB = 300  # what Slurm counts of the Snakemake processes that start a job within its allocation

@@ -8,6 +8,7 @@ import click
 
 from vacuagym import __version__
 from vacuagym.errors import InputError
+from vacuagym.run import write_utf8
 
 RESULTS = click.option(
     "--results",
@@ -128,7 +129,8 @@ def describe(name: str | None, results: Path) -> None:
 
 
 def main() -> None:
-    """Run the command line; bad input is one line on stderr and exit status 2, never a traceback."""
+    """Run the command line; bad input is one line on stderr and exit status 2, never a traceback. Text is UTF-8."""
+    write_utf8(sys.stdout, sys.stderr)
     try:
         cli()
     except InputError as error:

@@ -6,6 +6,7 @@ import faulthandler
 import fcntl
 import itertools
 import os
+import resource
 import sys
 import threading
 import time
@@ -14,12 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from vacuagym.errors import InputError
-from vacuagym.run import run_holder
+from vacuagym.run import run_holder, write_utf8
 
 PROGRESS_LINES = 20
 MEMORY_COLUMNS = ("rule", "wildcards", "mem_mb", "peak_mb", "rows", "seconds")
 _M_MMAP_THRESHOLD = -3  # of glibc: blocks of this size and above go back to the system when they are freed
 _rows_done = 0  # by this process, as told to `progress`
+_STATUS = Path("/proc/self/status")  # of Linux
 _KILLED = 137  # what a shell reports for a process ended by SIGKILL; schedulers read it as "out of memory"
 
 
@@ -32,7 +34,8 @@ def redirect_output(log: Path) -> None:
     os.dup2(descriptor, 1)
     os.dup2(descriptor, 2)
     os.close(descriptor)
-    sys.stdout.reconfigure(line_buffering=True, encoding="utf-8")
+    write_utf8(sys.stdout, sys.stderr)
+    sys.stdout.reconfigure(line_buffering=True)
 
 
 def limit_libraries(threads: int) -> None:
@@ -54,19 +57,16 @@ def limit_libraries(threads: int) -> None:
 
 
 def peak_memory_mb() -> float:
-    """Peak resident memory of this process in MB (10^6 bytes), from VmHWM.
+    """Peak resident memory of this process in MB (10^6 bytes): Linux's VmHWM, or else what getrusage says.
 
-    ``ru_maxrss`` will not do: a child starts with the peak of the process that launched it.
+    ``ru_maxrss`` is only second best: on Linux a child starts with the peak of the process that launched it.
     """
-    return _status_kb("VmHWM") * 1024 / 1e6
-
-
-def _status_kb(key: str) -> int:
-    with open("/proc/self/status") as status:
+    with suppress(FileNotFoundError), open(_STATUS, encoding="utf-8") as status:
         for line in status:
-            if line.startswith(key + ":"):
-                return int(line.split()[1])
-    raise KeyError(f"/proc/self/status has no {key}")
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def watch(
@@ -89,7 +89,7 @@ def watch(
     looking = threading.Lock()
 
     def end(message: str, status: int) -> None:
-        os.write(2, f"error: {name} {message}\n".encode())
+        os.write(2, f"error: {name} {message}\n".encode(errors="backslashreplace"))
         os._exit(status)
 
     def check_memory() -> None:
@@ -128,8 +128,9 @@ def record_job(
 ) -> None:
     """Append one row to the tab-separated ``table``; safe when jobs end at the same moment."""
     table.parent.mkdir(parents=True, exist_ok=True)
-    with open(table, "a") as out:
-        fcntl.flock(out, fcntl.LOCK_EX)
+    with open(table, "a", encoding="utf-8") as out:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(out, fcntl.LOCK_EX)
         if out.tell() == 0:
             out.write("\t".join(MEMORY_COLUMNS) + "\n")
         out.write(f"{rule}\t{wildcards}\t{mem_mb:.0f}\t{peak_mb:.1f}\t{rows}\t{seconds:.2f}\n")
@@ -146,7 +147,7 @@ def check_declared_memory(table: Path) -> Iterator[str]:
     A rule should declare no less than the largest of its jobs took, and no more than three times that.
     """
     try:
-        with open(table, newline="") as file:
+        with open(table, newline="", encoding="utf-8") as file:
             jobs = {(row["rule"], row["wildcards"]): row for row in csv.DictReader(file, delimiter="\t")}
         rows = [(rule, float(row["mem_mb"]), float(row["peak_mb"])) for (rule, _), row in jobs.items()]
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:

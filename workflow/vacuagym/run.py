@@ -1,19 +1,25 @@
 """One run per folder: the lock of a run, and recovery from a run that was killed, before Snakemake looks at the folder."""
 
 import contextlib
+import errno
 import fcntl
 import io
 import os
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
 
+from vacuagym.errors import InputError
+
 RUN_LOCK = Path(".snakemake/run.lock")
 _SNAKEMAKE_LOCKS = Path(".snakemake/locks")
+_SHELL = frozenset(" \t\"'`$&();<>|*?[\\")  # read by the shell; Snakemake does not quote the path of Python
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)  # of network file systems mounted without them
 
 # Options of Snakemake with which nothing is run: they look at the workflow or tidy up Snakemake's own files.
 _LOOKING = (
@@ -23,6 +29,13 @@ _LOOKING = (
     "list_params_changes", "list_rules", "list_target_rules", "list_untracked", "print_compilation", "report",
     "rulegraph", "summary", "unlock",
 )  # fmt: skip
+
+
+def write_utf8(*streams: object) -> None:
+    """Write UTF-8 to these text files, whatever the locale; escapes for what is no text, such as some names of files."""
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):  # not the cell of a notebook, which has no bytes
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
 def is_real_run(arguments: Sequence[str]) -> bool:
@@ -47,15 +60,38 @@ def begin() -> tuple[TextIO | None, list[str]]:
     Returns
     -------
     lock : file or None
-        Locks the folder for as long as it stays open; None if another run is at work in it.
+        Locks the folder for as long as it stays open, if its file system can; None if another run is at work in it.
     notes : list of str
-        What was mended, for people.
+        What was mended or cannot be done, for people.
+
+    Raises
+    ------
+    InputError
+        Nothing can be written in this folder, or jobs could not be started or would take for ever.
     """
-    lock = acquire_run_lock(RUN_LOCK)
+    if set(sys.executable) & _SHELL:
+        raise InputError(sys.executable, "Snakemake starts no job from a path with such characters; install elsewhere")
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0"):
+        raise InputError("environment variable NUMBA_DISABLE_JIT", "keeps code from being compiled; unset it")
+    for folder in ("logs", "resources", "results"):
+        if os.path.lexists(folder) and not os.path.isdir(folder):
+            raise InputError(Path(folder).absolute(), "is no folder, or a link to none; move it away")
+    notes = []
+    try:
+        lock = acquire_run_lock(RUN_LOCK)
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise InputError(
+                RUN_LOCK.absolute(), f"cannot be written ({error.strerror}); run elsewhere: --directory"
+            ) from error
+        lock = open(RUN_LOCK, encoding="utf-8")
+        notes.append(
+            f"warning: the file system of this folder has no locks ({error.strerror}): jobs go on if this run is killed; "
+            "wait until they have ended, then use --unlock"
+        )
     if lock is None:
         return None, [busy()]
-    notes = []
-    if any(_SNAKEMAKE_LOCKS.glob("*")):
+    if not notes and any(_SNAKEMAKE_LOCKS.glob("*")):
         # Whatever Snakemake's own lock says, there is no other run: this one's lock could be had.
         shutil.rmtree(_SNAKEMAKE_LOCKS)
         notes.append("unlocked: the run that held the lock was killed, this one goes on where it was")
@@ -76,10 +112,10 @@ def acquire_run_lock(path: Path, wait: float = 1.0) -> TextIO | None:
     """Lock ``path`` for as long as the file returned stays open; None if another process holds it ``wait`` seconds on.
 
     The system drops the lock when the process ends, however it ends: a lock that can be had has no living holder.
-    The file says who holds it, in words that no other holder has.
+    The file says who holds it, in words that no other holder has. OSError if the file cannot be written or locks do not work.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = open(path, "a+")
+    file = open(path, "a+", encoding="utf-8")
     give_up = time.monotonic() + wait
     while True:
         try:
@@ -90,6 +126,9 @@ def acquire_run_lock(path: Path, wait: float = 1.0) -> TextIO | None:
                 file.close()
                 return None
             time.sleep(0.05)
+        except OSError:
+            file.close()
+            raise
     file.truncate(0)
     file.write(f"process {os.getpid()} on {os.uname().nodename}, run {secrets.token_hex(4)}")
     file.flush()
@@ -99,7 +138,7 @@ def acquire_run_lock(path: Path, wait: float = 1.0) -> TextIO | None:
 def run_holder(path: Path) -> str | None:
     """Who holds a lock, as its file says; None if no living process does, or locks do not work there."""
     try:
-        with open(path) as file:
+        with open(path, encoding="utf-8") as file:
             run = file.read()
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -16,6 +16,7 @@ from llvmlite.binding import get_host_cpu_name
 from numba import njit
 from numba.core import event
 
+from vacuagym.errors import InputError
 from vacuagym.fingerprints import source_hash
 
 __all__ = ["is_compiled", "mark_compiled", "njit"]
@@ -31,8 +32,8 @@ def _unchanged_mappings(library: str) -> list[tuple[int, int]]:
     """Address and length of each unmodified, read-only mapping of a library's file; none outside Linux."""
     found, mapping = [], None
     try:
-        smaps = open("/proc/self/smaps")
-    except FileNotFoundError:
+        smaps = open("/proc/self/smaps", encoding="utf-8", errors="replace")
+    except OSError:
         return []
     with smaps:
         for line in smaps:
@@ -77,8 +78,14 @@ def is_compiled(what: str) -> bool:
 
 
 def mark_compiled(what: str) -> None:
-    """Remember that all code of ``what`` was used once, so that it is in the cache."""
-    _mark(what).touch()
+    """Remember that all code of ``what`` was used once, so that it is in the cache; InputError if nothing can be kept there."""
+    try:
+        _mark(what).touch()
+    except OSError as error:
+        reason = (
+            f"compiled code cannot be kept here ({error.strerror}); set NUMBA_CACHE_DIR to a folder that can be written"
+        )
+        raise InputError(_CACHE, reason) from error
 
 
 def _mark(what: str) -> Path:
