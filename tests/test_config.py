@@ -38,12 +38,84 @@ def test_a_file_says_what_differs_and_the_last_one_counts(tmp_path):
     assert read_config(first)["n_limit"] == {"ks": 5, "cicy3": None, "fth6d": 7}
 
 
-@pytest.mark.parametrize(("text", "expected"), [("n_limit: [", "is not YAML: "), ("- 5\n", "holds [5], expected keys")])
-def test_a_file_that_is_no_configuration_is_named(tmp_path, text, expected):
-    (tmp_path / "mine.yaml").write_text(text)
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"n_limit: [", "is not YAML: "),
+        (b"- 5\n", "is ['5'], expected keys"),
+        (b"seed\n", "is 'seed', expected keys"),
+        (b"baselines:\n\tseeds: 3\n", "line 2, column 1"),
+        (b"seed: 5\nn_limit: 20\nn_limit: 30\n", "found the key n_limit twice"),
+        (b"baselines: {seeds: 5, seeds: 5}\n", "found the key seeds twice"),
+        (b"seed: 5\n---\nseed: 6\n", "is not YAML: "),
+        (b"[seed]: 5\n", "is not YAML: "),
+        (b"seed: 5 # caf\xe9\n", "is not YAML: "),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_named(tmp_path, data, expected):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(data)
     with pytest.raises(InputError) as error:
+        read_config(path)
+    assert str(error.value).startswith(f"{path}: ") and expected in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_configuration_that_cannot_be_opened_is_named(tmp_path):
+    (tmp_path / "link.yaml").symlink_to(tmp_path / "gone.yaml")
+    for path in (tmp_path, tmp_path / "link.yaml"):
+        with pytest.raises(InputError, match=f"{path}: cannot be read"):
+            read_config(path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xef\xbb\xbfn_limit: 1000\n",
+        b"n_limit: 1000\r\n\r\nseed: 20260101",
+        b"n_limit: 1000  \rseed: 20260101\r",
+        "n_limit: 1000\n".encode("utf-16"),
+        b"n_limit: '1000'\n",
+        b"n_limit: 1_000\n",
+        b"n_limit: 01000\n",  # which YAML itself takes for 512
+        b"validation: {max_grad_norm: 1e-6}\n",
+        b"",
+        b"# nothing\n",
+    ],
+)
+def test_traces_of_editors_and_ways_to_write_a_number_change_nothing(tmp_path, data):
+    (tmp_path / "mine.yaml").write_bytes(data)
+    assert read_config(tmp_path / "mine.yaml") == DEFAULT
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["n_limit:", "n_limit: ~", "n_limit: 1e3", "n_limit: true", "n_limit: 1:30", "n_limit: 0x10", "n_limit: 1,000",
+     "n_limit: 2024-01-01", "n_limit: None", "n_limit: {ks: , cicy3: 1, fth6d: 1}", "seed: 9223372036854775808",
+     f"seed: {'9' * 30}", "seed: .nan", "baselines:", "datasets: {ks: }", "model: {parameters: }",
+     "splits: {ood_hodge: {ks: }}", "validation: {max_failed_share: .inf}"],
+)  # fmt: skip
+def test_what_is_no_value_is_refused_in_a_file(tmp_path, text):
+    """No value is not null, and a text is only the number that it looks like."""
+    (tmp_path / "mine.yaml").write_text(f"{text}\n")
+    with pytest.raises(InputError, match=rf"^config: key '{text.split(':')[0]}[a-z0-9_.]*' is .*, expected "):
         read_config(tmp_path / "mine.yaml")
-    assert str(error.value).startswith(f"{tmp_path / 'mine.yaml'}: ") and expected in str(error.value)
+
+
+def test_a_source_is_a_path_with_the_home_folder_and_without_braces(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "bases.m").touch()
+    config = read_config({"datasets": {"fth6d": {"source": "~/bases.m"}}})
+    assert config["datasets"]["fth6d"]["source"] == str(tmp_path / "bases.m")
+    for dataset, source, expected in [
+        ("fth6d", "~", "is a folder, not a file; expected generate, or the list toric-bases.m (plain or gzip)"),
+        ("ks", "~/bases.m", f"is a file, not a folder (perhaps {tmp_path} is meant); expected generate, or the folder"),
+        ("fth6d", "{lists}/bases.m", "holds a brace, which Snakemake takes for a wildcard"),
+        ("fth6d", "bases\0.m", "does not exist"),
+    ]:
+        with pytest.raises(InputError) as error:
+            read_config({"datasets": {dataset: {"source": source}}})
+        assert error.value.where == f"config key datasets.{dataset}.source" and expected in error.value.reason
 
 
 def test_limits_name_every_dataset_of_the_run():
@@ -82,6 +154,7 @@ def test_limits_name_every_dataset_of_the_run():
         (changed(baselines={"train_rows": 0, "seeds": 5}), ["'baselines.train_rows' is 0", "from 1 to 1000000"]),
         (changed(resources={"label_vacua": {"threads": 0}}), ["'resources.label_vacua.threads' is 0", "mem_mb: …"]),
         (changed(resources={"label_vacua": 5}), ["'resources.label_vacua' is 5", "mem_mb: …"]),
+        ("n_limit: 5", ["config: is 'n_limit: 5', expected keys"]),
     ],
 )
 def test_bad_values_are_named(config, expected):

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -243,6 +244,13 @@ def test_unknown_splits_parts_and_datasets_are_refused(run, tmp_path, options, m
 def test_what_is_no_parquet_is_refused(run, tmp_path):
     (tmp_path / "p.parquet").write_text("dataset,geometry_id\n")
     with pytest.raises(InputError, match="cannot be read as parquet"):
+        evaluate(tmp_path / "p.parquet", "iid", run)
+
+
+def test_a_column_that_stands_twice_is_named(run, tmp_path):
+    table = truth_of(run).drop("controlled").to_arrow()
+    pq.write_table(table.append_column("stability", table["stability"]), tmp_path / "p.parquet")
+    with pytest.raises(InputError, match="p.parquet: .*'stability' has more than one occurrence"):
         evaluate(tmp_path / "p.parquet", "iid", run)
 
 

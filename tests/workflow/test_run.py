@@ -507,7 +507,7 @@ def test_the_report_opens_without_a_network(small, tmp_path):
     assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=[\"']https?:", text)
 
 
-def test_the_notebook_runs_and_stores_no_output(small, tmp_path):
+def test_the_notebook_runs_outside_the_clone_and_stores_no_output(small, tmp_path):
     import nbformat
     from nbclient import NotebookClient
 
@@ -518,24 +518,84 @@ def test_the_notebook_runs_and_stores_no_output(small, tmp_path):
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in notebook.cells)
     parameters = cells["parameters"]
     parameters.source = parameters.source.replace("n_limit = 1000", "n_limit = 20")
-    parameters.source = parameters.source.replace("folder = None", f"folder = {str(folder)!r}")
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": ROOT / "workflow" / "notebooks"}}).execute()
+    parameters.source = parameters.source.replace("folder = None", f"folder = {folder.name!r}")
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": tmp_path}}).execute()
     printed = {name: "".join(o.get("text", "") for o in cell.get("outputs", [])) for name, cell in cells.items()}
     assert 0 < len(printed["run-code"].splitlines()) <= 12
     assert "macro_f1" in printed["train-code"] and "log_loss" in printed["train-code"]
     assert sum("image/png" in output.get("data", {}) for output in cells["plot-code"]["outputs"]) == 2
 
 
-def test_a_folder_without_a_configuration_takes_the_defaults_from_beside_the_snakefile(tmp_path):
-    command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "workflow" / "Snakefile"), "-n", "--cores", "1"]
-    done = subprocess.run([*command, "--config", "n_limit=20"], cwd=tmp_path, capture_output=True, text=True)
+def plan(folder, *arguments, snakefile=ROOT / "workflow" / "Snakefile"):
+    """Text of a plan made in a folder, and the jobs of each rule."""
+    command = [sys.executable, "-m", "snakemake", "-s", str(snakefile), "-n", "--cores", "1", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    text = done.stdout + done.stderr
+    return text, {rule: int(jobs) for rule, jobs in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
+
+
+def test_each_source_of_the_configuration_overrides_the_ones_before(tmp_path):
+    """In any folder: defaults beside the Snakefile, the folder's own, those of --configfile, those of --config."""
+    assert plan(tmp_path)[1]["label_vacua"] == 3 and not (tmp_path / "config").exists()
+    (tmp_path / "new" / "config").mkdir(parents=True)
+    (tmp_path / "new" / "config" / "config.yaml").write_bytes(b"\xef\xbb\xbfn_limit: 40\r\nshard_rows: 010\r\n")
+    assert plan(tmp_path, "--directory", "new")[1]["label_vacua"] == 12
+    (tmp_path / "mine.yaml").write_text("n_limit: {ks: 030, cicy3: 30, fth6d: 30}\nseed: 5\n")
+    options = ["--directory", "new", "--configfile", "mine.yaml"]
+    assert plan(tmp_path, *options)[1]["label_vacua"] == 9
+    assert plan(tmp_path, *options, "--config", "n_limit=20")[1]["label_vacua"] == 6
+    (tmp_path / "mine.yaml").write_text("n_limit: 30\nn_limit: 20\n")
+    assert f"{tmp_path}/mine.yaml: is not YAML: found the key n_limit twice" in plan(tmp_path, *options)[0]
+
+
+def test_a_module_takes_a_part_of_a_configuration_and_refuses_that_of_another_workflow(tmp_path):
+    snakefile, text = (
+        tmp_path / "Snakefile",
+        f"""
+configfile: "mine.yaml"
+module gym:
+    snakefile: {str(ROOT / "workflow" / "Snakefile")!r}
+    config: config["vacuagym"]
+use rule * from gym
+""",
+    )
+    snakefile.write_text(text)
+    (tmp_path / "mine.yaml").write_text("samples: 3\nvacuagym: {n_limit: 20, shard_rows: 10, baselines: {seeds: 2}}\n")
+    text_of_plan, jobs = plan(tmp_path, snakefile=snakefile)
+    assert jobs["label_vacua"] == 6, text_of_plan
+    assert "key 'n_limit' is ''" in plan(tmp_path, "--config", "vacuagym={n_limit: }", snakefile=snakefile)[0]
+    snakefile.write_text(text.replace('config["vacuagym"]', "config"))
+    message = plan(tmp_path, snakefile=snakefile)[0]
+    assert "unknown key 'samples'" in message and "as config: config['gym']" in message
+
+
+def test_memory_below_what_a_rule_declares_ends_the_run_before_its_jobs(tmp_path):
+    done = snakemake(tmp_path / "run", "results/data_dictionary.csv", "--resources", "mem_mb=100")
+    assert done.returncode != 0
+    assert "--resources mem_mb=100 is less than the 250 MB of build_data_dictionary" in done.stdout + done.stderr
+    assert not (tmp_path / "run" / "logs").exists()
+    done = snakemake(tmp_path / "run", "results/data_dictionary.csv", "--resources", "mem_mb=250")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "label_vacua" in done.stdout and not (tmp_path / "config").exists()
+
+
+def test_a_bad_list_is_tried_once(tmp_path):
+    (tmp_path / "bases.m").write_text("bases = {{-1,-1,-1}};\n")
+    folder = new_folder(tmp_path / "run", datasets={"ks": None, "cicy3": None, "fth6d": {"source": "../bases.m"}})
+    done = snakemake(folder, "resources/geometries/fth6d/part-00000.parquet", "--retries", "2")
+    assert done.returncode != 0 and "restart" not in done.stdout + done.stderr
+    log = (folder / "logs" / "build_geometries" / "fth6d.log").read_text()
+    assert "is missing before this line; the list holds 1 of 61,539 bases" in log
 
 
 @pytest.mark.parametrize(
     ("setting", "expected"),
-    [("n_limit=0", "at least 1"), ("n_limit=abc", "'abc'"), ("n_limt=3", "allowed here: n_limit")],
+    [
+        ("n_limit=0", "at least 1"),
+        ("n_limit=abc", "'abc'"),
+        ("n_limt=3", "allowed here: n_limit"),
+        ("n_limit=", "key 'n_limit' is '', expected an integer"),
+        ("baselines={seeds: }", "key 'baselines.seeds' is '', expected an integer"),
+    ],
 )
 def test_a_bad_setting_stops_before_anything_runs(tmp_path, setting, expected):
     folder = new_folder(tmp_path / "run")

@@ -14,33 +14,40 @@ from vacuagym.config import CONFIG, read_config
 from vacuagym.errors import InputError
 from vacuagym.fingerprints import source_hash
 from vacuagym.geometry import FAMILIES
+from vacuagym.geometry.lists import list_files
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.recipes import datasets_of, geometries_for, paths_of, scores_of, tables_of
 
-IS_MODULE = workflow.modifier.namespace is not None
-if not IS_MODULE:
+# The name under which another workflow imports this one; then `config` is what that workflow gives.
+MODULE = workflow.modifier.namespace
+if not MODULE:
     run.write_utf8(sys.stdout, sys.stderr)
     for handler in workflow.logger_manager.logfile_handlers:
         if isinstance(handler, logging.FileHandler):
             run.write_utf8(handler.stream)
 
+# Files are read again, since Snakemake overlooks keys that stand twice or have no value.
+GIVEN = workflow.config_settings
+FILES = [path for path in GIVEN.configfiles if path.suffix != ".json"]
+CONFIGS = [Path("config/config.yaml"), config, *FILES, GIVEN.config]
+EMPTY = {
+    key: ""
+    for key, value in GIVEN.config.items()
+    if value is None and key in config and config[key] is None
+}
 try:
-    config.update(
-        read_config(
-            CONFIG, *([] if IS_MODULE else [Path("config/config.yaml")]), config
-        )
-    )
+    complete = read_config(CONFIG, *([config] if MODULE else CONFIGS), EMPTY)
 except InputError as error:
-    raise WorkflowError(str(error)) from None
+    part = f"; give the module its part alone, as config: config[{MODULE!r}]"
+    raise WorkflowError(f"{error}{part if MODULE else ''}") from None
+config.update(complete)
 
 DATASETS = datasets_of(config)
 TABLES = tables_of(config)
 SCORES = scores_of(config, TABLES)
 
 # The lock is held until the process ends. Looking at the workflow, or importing it, takes none and mends nothing.
-STARTS_RUN = (
-    workflow.is_main_process and not IS_MODULE and run.is_real_run(sys.argv[1:])
-)
+STARTS_RUN = workflow.is_main_process and not MODULE and run.is_real_run(sys.argv[1:])
 try:
     LOCK, NOTES = run.begin() if STARTS_RUN else (None, [])
 except InputError as error:
@@ -49,9 +56,28 @@ for note in NOTES:
     print(note, file=sys.stderr)
 
 
+# Memory of the rules to run, unless --set-resources sets it; `mem_mb_of` fills it.
+NEEDED_MB = {}
+
+
+def check_memory_limit():
+    """Refuse a limit to which Snakemake would lower what a job may use, so that the job ends."""
+    limit = getattr(workflow.global_resources.get("mem_mb"), "value", None)
+    if limit is not None:
+        for job in workflow.dag.needrun_jobs():
+            job.resources  # computed when they are first asked for
+        for rule, needed in NEEDED_MB.items():
+            if limit < needed:
+                raise WorkflowError(
+                    f"--resources mem_mb={limit} is less than the {needed} MB of {rule}"
+                )
+
+
 onstart:
     if STARTS_RUN and not LOCK:
         raise WorkflowError(run.busy())
+    if STARTS_RUN:
+        check_memory_limit()
     if workflow.executor_plugin.name == "slurm":
         settings = workflow.executor_settings
         if reason := slurm.why_no_status(
@@ -86,8 +112,7 @@ def published_list(dataset):
     source = config["datasets"][dataset]["source"]
     if source == "generate":
         return []
-    path = Path(source)
-    return sorted(map(str, path.glob("*.ip*"))) if path.is_dir() else [source]
+    return list(map(str, list_files(Path(source), FAMILIES[dataset].list_names)))
 
 
 def threads_of(rule):
@@ -100,7 +125,10 @@ def mem_mb_of(rule):
 
     def mem_mb(wildcards, attempt):
         launcher = 0 if workflow.local_exec else LAUNCHER_MB
-        return config["resources"][rule]["mem_mb"] * attempt + launcher
+        needed = config["resources"][rule]["mem_mb"] * attempt + launcher
+        if attempt == 1:
+            NEEDED_MB[rule] = needed
+        return needed
 
     return mem_mb
 

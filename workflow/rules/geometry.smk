@@ -31,6 +31,7 @@ for dataset in DATASETS:
             paths_of(TABLES, f"geometries/{dataset}"),
         log:
             f"logs/build_geometries/{dataset}.log",
+        retries: 0 if published_list(dataset) else None  # a bad list is no better the second time
         conda:
             "../../envs/vacuagym.yaml"
         threads: threads_of("build_geometries")

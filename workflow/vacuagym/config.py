@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
+from vacuagym.geometry.lists import list_files
 from vacuagym.models import MODELS
 from vacuagym.models.parameters import complete
 from vacuagym.schema import CLASSES
@@ -166,7 +167,9 @@ _RULES = {  # memory in MB, and what a job does
     "plot_scores": (400, "The figures of scores."),
 }
 _RESOURCES = {
-    rule: _key(_Resources, meaning, "`{threads: …, mem_mb: …}`", _Resources(threads=1, mem_mb=mem_mb))
+    rule: _key(
+        _Resources, meaning, "`{threads: …, mem_mb: …}`, at least 1 and 50", _Resources(threads=1, mem_mb=mem_mb)
+    )
     for rule, (mem_mb, meaning) in _RULES.items()
 }
 
@@ -225,8 +228,8 @@ def read_config(*configs: Path | Mapping) -> dict:
     Parameters
     ----------
     configs : Path or mapping
-        YAML files, which may be missing, or their contents. Values may be text, as on a command line: "null" and
-        numbers are what they say.
+        YAML files, which may be missing, or their contents. Values may be text, as on a command line and in files:
+        "null" and numbers are what they say. Text that is empty is no value.
 
     Raises
     ------
@@ -235,38 +238,75 @@ def read_config(*configs: Path | Mapping) -> dict:
     """
     given: dict = {}
     for config in configs:
-        given = _merged(given, _read(config) if isinstance(config, Path) else config)
+        content = _read(config) if isinstance(config, Path) else config
+        if not isinstance(content, Mapping):
+            where = config if isinstance(config, Path) else "config"
+            raise InputError(where, f"is {_short(content)}, expected keys with their values; see config/README.md")
+        given = _merged(given, content)
     given = _typed(given)
     try:
         config = Config.model_validate(_merged(Config().model_dump(), given)).model_dump()
     except ValidationError as error:
         reasons = dict.fromkeys(_explain(entry, given) for entry in error.errors())
         raise InputError("config", "; ".join(filter(None, reasons))) from None
-    _check_datasets(config["datasets"])
+    config["datasets"] = _with_paths(config["datasets"])
     if isinstance(config["n_limit"], dict):
         _check_limits(given["n_limit"], [name for name, settings in config["datasets"].items() if settings])
     complete(config["model"]["name"], MODELS[config["model"]["name"]].parameters, config["model"]["parameters"])
     return config
 
 
-def _read(path: Path) -> Mapping:
-    """The content of a YAML file; nothing if there is none."""
+class _Loader(yaml.BaseLoader):
+    """Every value as text, since YAML itself reads 010 as 8 and nothing as null; a key that stands twice is an error."""
+
+    def construct_mapping(self, node, deep=False):
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for position, (key, _) in enumerate(node.value):
+            if keys[position] in keys[:position]:
+                problem = f"found the key {keys[position]} twice"
+                raise yaml.constructor.ConstructorError(problem=problem, problem_mark=key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def _read(path: Path) -> Any:
+    """The content of a YAML file, which may begin with a byte-order mark; nothing if there is none."""
+    if not os.path.lexists(path):
+        return {}
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        with open(path, "rb") as file:
+            content = yaml.load(file, _Loader)
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror})") from error
+    except yaml.YAMLError as error:
         raise InputError(path, f"is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, Mapping | None):
-        raise InputError(path, f"holds {_short(content)}, expected keys with their values; see config/README.md")
-    return content or {}
+    return {} if content is None else content
 
 
-def _check_datasets(datasets: Mapping[str, Mapping | None]) -> None:
+def _with_paths(datasets: Mapping[str, Mapping | None]) -> dict[str, dict | None]:
+    """The datasets, with the paths of their lists checked and ``~`` in them replaced."""
     if not any(datasets.values()):
         raise InputError("config key datasets", "leaves every dataset out; give at least one of them a source")
-    for name, settings in datasets.items():
-        if settings and settings["source"] != "generate" and not _exists(settings["source"]):
-            reason = f"{_short(settings['source'])} does not exist; expected generate or the path of the published list"
-            raise InputError(f"config key datasets.{name}.source", reason)
+    return {
+        name: settings and {"source": _checked_source(name, settings["source"])} for name, settings in datasets.items()
+    }
+
+
+def _checked_source(dataset: str, source: str) -> str:
+    if source == "generate":
+        return source
+    where, family, path = f"config key datasets.{dataset}.source", FAMILIES[dataset], Path(os.path.expanduser(source))
+    if not family.list_names:
+        raise InputError(where, f"is {_short(source)}, but there is no published list; expected generate")
+    if set("{}") & set(source):
+        raise InputError(
+            where, f"{_short(source)} holds a brace, which Snakemake takes for a wildcard; rename or link it"
+        )
+    try:
+        list_files(path, family.list_names)
+    except InputError as error:
+        expected = family.source.replace("`", "")
+        raise InputError(where, f"{_short(str(path))} {error.reason}; expected generate, or {expected}") from None
+    return str(path)
 
 
 def _check_limits(limits: Mapping, datasets: list[str]) -> None:
@@ -274,14 +314,6 @@ def _check_limits(limits: Mapping, datasets: list[str]) -> None:
     if missing:
         reason = f"names no limit of {', '.join(missing)}; name every dataset of the run, null for all its geometries"
         raise InputError("config key n_limit", reason)
-
-
-def _exists(path: str) -> bool:
-    try:
-        os.stat(path)
-    except (OSError, ValueError):  # none there, or no possible name of a file
-        return False
-    return True
 
 
 def _merged(base: Mapping, changes: Mapping) -> dict:
@@ -293,13 +325,15 @@ def _merged(base: Mapping, changes: Mapping) -> dict:
     return merged
 
 
-_INTEGER = re.compile(r"[+-]?[0-9]{1,20}")
+_INTEGER = re.compile(r"[+-]?[0-9](_?[0-9]){0,99}")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
 def _typed(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: item if key == "source" and item != "null" else _typed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_typed(item) for item in value]
     if isinstance(value, str):
         if value == "null":
             return None

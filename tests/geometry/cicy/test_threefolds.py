@@ -156,6 +156,14 @@ def twice(text):
     return b"\n\n".join([first, b"\n".join(lines), rest])
 
 
+def test_traces_of_editors_are_read(lists, tmp_path):
+    expected = cicy._entries(lists / LIST)
+    text = gzip.decompress((lists / LIST).read_bytes()).replace(b", ", b" ,\t").replace(b"\n", b" \t\r\r\n")
+    (tmp_path / "list").write_bytes(b"\xef\xbb\xbf\n" + text.rstrip())
+    for (_, fields, matrix), (_, fields_again, again) in zip(cicy._entries(tmp_path / "list"), expected, strict=True):
+        assert fields == fields_again and np.array_equal(matrix, again)
+
+
 def test_damaged_lists_are_refused(lists, tmp_path):
     text = gzip.decompress((lists / LIST).read_bytes())
     lines = text.split(b"\n")
@@ -169,7 +177,8 @@ def test_damaged_lists_are_refused(lists, tmp_path):
         "degree": (text.replace(b"{1, 1, 0, 0, 0, 0}", b"{7, 1, 0, 0, 0, 0}", 1), "line 1:"),
         "second chern": (text.replace(b"C2     : {24, 24, 24, 24", b"C2     : {24, 24, 24, 36", 1), "line 1:"),
         "twice": (twice(text), "is entry 1 (line 1)"),
-        "cut short": (text[: text.index(b"\n\nNum    : 4000")], "3999"),
+        "cut short": (text[: text.index(b"\n\nNum    : 4000")], "holds 3,999 of 7,890"),
+        "others gone": (b"\n\n".join(text.split(b"\n\n")[1::2]), "holds 3,945 of 7,890"),
         "empty": (b" \n", "empty"),
         "binary": (bytes(range(128, 256)), "not text"),
         "gzip cut short": (gzip.compress(text)[:3000], "gzip"),

@@ -375,6 +375,17 @@ def refusal(tmp_path, bases, monkeypatch):
     return message
 
 
+def test_traces_of_editors_are_read(text, tmp_path, bases):
+    changed = text.replace(b",", b",\t").replace(b"\n", b" \t\r\n\r\n").rstrip()
+    (tmp_path / "bases.m").write_bytes(b"\xef\xbb\xbf\n" + changed)
+    assert content_sha256(toric_bases.read(tmp_path / "bases.m")) == content_sha256(bases)
+
+
+def test_a_damaged_line_is_named_whatever_ends_it(text, refusal):
+    damaged, line = replaced(text, b"{0,10,0,-10}", b"{0,10,0,-11}")
+    assert lines_named(refusal(damaged.replace(b"\n", b"\r")))[0] in (line, line + 1)
+
+
 def lines_named(message):
     numbers = message.split(", line", 1)[1].split(":")[0].removeprefix("s").split(" to ")
     return int(numbers[0]), int(numbers[-1])
@@ -399,7 +410,7 @@ def replaced(text, old, new):
         (b"{0,10,0,-10}", b"{0}", "curves"),
         (b"{0,10,0,-10},", b"{0,10,0,-10}", "comma"),
         (b"{0,10,0,-10}", b"{0,10,0,-10", "comma"),
-        (b"{0,10,0,-10},", b"", "missing"),
+        (b"{0,10,0,-10},", b"", "missing before this line; the list holds 61,538 of 61,539 bases"),
         (b"{1,1,12,0,-11}", b"{1,2,11,0,-11}", "smooth toric surface"),
         (b"{1,1,12,0,-11}", b"{0,12,1,1,-11}", "canonical"),
         (b"{1,1,1,1,1,1}", b"{1,1,1,1,2,0}", "smooth toric surface"),

@@ -311,6 +311,16 @@ def test_dictionary_describes_the_features(features):
         assert found == column.type, column.name
 
 
+def test_traces_of_editors_are_read(lists, tmp_path):
+    text = (lists / "w33.ip").read_text()
+    expected = weight_systems._read_kind(lists / "w33.ip", 4)
+    (tmp_path / "w33.ip").write_text("\n \n" + text.replace(" ", "\t").replace("\n", "  \t\n\n").rstrip())
+    assert np.array_equal(weight_systems._read_kind(tmp_path / "w33.ip", 4), expected)
+    (tmp_path / "w33.ip").write_text(text.replace("\n", "\n\n").replace("4 0 0 0 2 1 1", "4 0 0 0 2 1 2", 1))
+    with pytest.raises(InputError, match="line 3: '3 1 1 1 0 0 0  4 0 0 0 2 1 2'"):
+        weight_systems._read_kind(tmp_path / "w33.ip", 4)
+
+
 def test_damaged_lists_are_refused(lists, tmp_path):
     for path in lists.glob("w*.ip*"):
         shutil.copy(path, tmp_path)
@@ -350,5 +360,5 @@ def test_damaged_lists_are_refused(lists, tmp_path):
         with pytest.raises(InputError, match=expected):
             weight_systems._read_kind(w5, 0)
     (tmp_path / "w33.ip").unlink()
-    with pytest.raises(InputError, match="holds neither w33.ip"):
+    with pytest.raises(InputError, match="lacks 1 of 5 files, w33.ip"):
         weight_systems.read(tmp_path)

@@ -26,6 +26,7 @@ class Family:
     text: str  # what its geometries are; no full stop
     count: int  # geometries in the complete list
     source: str  # which published list its `source` may name
+    list_names: tuple[str, ...] = ()  # the files of that list: one, or several in a folder
     module: str  # defines generate(), features(geometries) and, if there is a published list, read(source)
     geometry_columns: tuple[Column, ...]  # what `generate` and `read` give
     features: tuple[Column, ...]  # what `features` gives; duplicate_group, h11, h21, euler_characteristic, n_moduli too

@@ -13,6 +13,7 @@ FAMILY = Family(
     text="Complete-intersection Calabi–Yau threefolds",
     count=7_890,
     source="the list `cicylist.txt` (plain or gzip), whose numbers become the column `published_number` of the geometries",
+    list_names=("cicylist.txt",),
     module=f"{__name__}.threefolds",
     geometry_columns=read_columns(_FOLDER / "geometries.csv"),
     features=read_columns(_FOLDER / "features.csv") + THREEFOLD,

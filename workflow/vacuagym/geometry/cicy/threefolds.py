@@ -14,7 +14,7 @@ import numpy as np
 from vacuagym.errors import InputError
 from vacuagym.geometry.cicy import FAMILY
 from vacuagym.geometry.cicy.configurations import canonical_form, threefolds
-from vacuagym.geometry.lists import read_text
+from vacuagym.geometry.lists import COMPLETE, read_text
 from vacuagym.numerics.compiled import njit
 from vacuagym.tables.arrays import Columns, Ragged, content_sha256, ragged
 from vacuagym.tables.hashing import hash_rows
@@ -342,7 +342,7 @@ def read(source: Path) -> dict[str, np.ndarray | Ragged]:
             raise InputError(
                 f"{source}, line {line}",
                 f"entry {again['Num'][0]} is entry {fields['Num'][0]} (line {first}) with rows and columns permuted; "
-                "download the list again",
+                f"{COMPLETE}",
             )
     table = _table([forms[i] for i in order])
     found = features(table)
@@ -362,7 +362,7 @@ def read(source: Path) -> dict[str, np.ndarray | Ragged]:
                 f"{source}, line {line}", f"entry {fields['Num'][0]} says {listed}, its matrix gives {derived}"
             )
     if content_sha256(table) != CONTENT_SHA256:
-        raise InputError(source, "holds configurations other than the published ones; download the list again")
+        raise InputError(source, f"holds configurations other than the published ones; {COMPLETE}")
     return table
 
 
@@ -381,36 +381,38 @@ def _canonical_order(entries) -> tuple[list[np.ndarray], list[int]]:
 
 def _entries(source: Path) -> list[tuple[int, dict[str, list[int]], np.ndarray]]:
     """First line, fields and matrix of every entry of the list, each checked on its own."""
-    lines = [*read_text(source).splitlines(), ""]
-    entries, fields, rows, first = [], {}, [], 1
-    for number, line in enumerate(lines, start=1):
+    entries: list[tuple[int, dict, list]] = []
+    for number, line in enumerate(read_text(source).split("\n"), start=1):
         text = line.strip()
+        if not text:
+            continue
         name, colon, value = (part.strip() for part in text.partition(":"))
         where = f"{source}, line {number}"
-        if text and not re.fullmatch(r"\{?-?\d{1,9}(, *-?\d{1,9})*\}?", value if colon else text):
-            raise InputError(where, f"{text[:60]!r} is no field and no row of integers; download the list again")
+        if not re.fullmatch(r"\{?\s*-?\d{1,9}(\s*,\s*-?\d{1,9})*\s*\}?", value if colon else text):
+            raise InputError(where, f"{text[:60]!r} is no field and no row of integers; {COMPLETE}")
         numbers = [int(word) for word in re.findall(r"-?\d+", value if colon else text)]
-        if colon:
-            if len(fields) >= len(_FIELDS) or name != _FIELDS[len(fields)]:
-                raise InputError(
-                    where, f"has the field {name[:60]!r}, expected {_FIELDS[len(fields) % len(_FIELDS)]!r}"
-                )
-            first = number if not fields else first
-            fields[name] = numbers
-        elif text:
+        if colon and name == _FIELDS[0]:
+            entries.append((number, {}, []))
+        if not entries:
+            raise InputError(where, f"{text[:60]!r} stands before the first entry, which begins with {_FIELDS[0]!r}")
+        _, fields, rows = entries[-1]
+        expected = _FIELDS[len(fields) % len(_FIELDS)]
+        if not colon:
             rows.append(numbers)
-        elif fields:
-            reason = _why_no_configuration(fields, rows)
-            if reason is None and fields["Num"] != [len(entries) + 1]:
-                reason = f"is number {fields['Num']}, expected {len(entries) + 1}"
-            if reason:
-                raise InputError(f"{source}, line {first}", f"the entry {reason}; download the list again")
-            entries.append((first, fields, np.array(rows, dtype=np.int64)))
-            fields, rows = {}, []
+        elif name != expected:
+            raise InputError(where, f"has the field {name[:60]!r}, expected {expected!r}")
+        else:
+            fields[name] = numbers
+    for position, (first, fields, rows) in enumerate(entries):
+        if reason := _why_no_configuration(fields, rows):
+            raise InputError(f"{source}, line {first}", f"the entry {reason}; {COMPLETE}")
+        entries[position] = (first, fields, np.array(rows, dtype=np.int64))
     if len(entries) != FAMILY.count:
-        raise InputError(
-            source, f"holds {len(entries)} configurations, expected {FAMILY.count}; download the list again"
-        )
+        raise InputError(source, f"holds {len(entries):,} of {FAMILY.count:,} configurations; {COMPLETE}")
+    for number, (first, fields, _) in enumerate(entries, start=1):
+        if fields["Num"] != [number]:
+            reason = f"the entry is number {fields['Num']}, expected {number}; {COMPLETE}"
+            raise InputError(f"{source}, line {first}", reason)
     return entries
 
 

@@ -40,6 +40,7 @@ FAMILY = Family(
     text="Smooth toric bases of 6D F-theory",
     count=61_539,
     source="the list `toric-bases.m` (plain or gzip)",
+    list_names=("toric-bases.m",),
     module=f"{__name__}.bases",
     geometry_columns=read_columns(_FOLDER / "geometries.csv"),
     features=read_columns(_FOLDER / "features.csv") + TORIC_THREEFOLD,

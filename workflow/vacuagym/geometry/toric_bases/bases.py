@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from vacuagym.errors import InputError
-from vacuagym.geometry.lists import read_text
+from vacuagym.geometry.lists import COMPLETE, read_text
 from vacuagym.geometry.sequences import insert
 from vacuagym.geometry.toric_bases import CLUSTERS, CURVES, FAMILY, MAX_LAG, MAX_SELF_INTERSECTION, curve_column
 from vacuagym.geometry.toric_bases.weierstrass import elliptic_threefolds
@@ -338,7 +338,7 @@ def read(source: Path) -> dict[str, Ragged]:
     if len(defects) != FAMILY.count:
         row, missing = _first_missing(table["self_intersections"])
         at = starts[row] if row < len(starts) else end
-        reason = f"{_short(str(missing))} is missing before this line, one of {FAMILY.count - len(defects)} bases of {FAMILY.count}"
+        reason = f"{_short(str(missing))} is missing before this line; the list holds {len(defects):,} of {FAMILY.count:,} bases"
         raise _damaged(source, text, at, at, reason)
     return table
 
@@ -362,7 +362,7 @@ def _damaged(source: Path, text: str, start: int, stop: int, reason: str) -> Inp
     first = text.count("\n", 0, stop - len(damaged.lstrip())) + 1
     last = first + damaged.strip().count("\n")
     lines = f"line {first}" if first == last else f"lines {first} to {last}"
-    return InputError(f"{source}, {lines}", f"{reason}; download the list again")
+    return InputError(f"{source}, {lines}", f"{reason}; {COMPLETE}")
 
 
 def _short(text: str) -> str:

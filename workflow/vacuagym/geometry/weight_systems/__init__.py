@@ -13,6 +13,7 @@ FAMILY = Family(
     text="Kreuzer–Skarke weight systems and the reflexive polytopes they span",
     count=201_230,
     source="the folder that holds `w5.ip`, `w44.ip`, `w34.ip`, `w333.ip` and `w33.ip` (plain or gzip)",
+    list_names=("w5.ip", "w44.ip", "w34.ip", "w333.ip", "w33.ip"),
     module=f"{__name__}.systems",
     geometry_columns=read_columns(_FOLDER / "geometries.csv"),
     features=read_columns(_FOLDER / "features.csv") + TORIC_THREEFOLD,

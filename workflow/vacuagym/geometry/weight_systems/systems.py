@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from vacuagym.errors import InputError
-from vacuagym.geometry.lists import read_text
+from vacuagym.geometry.lists import COMPLETE, list_files, read_text
 from vacuagym.geometry.polytopes import sort_order
 from vacuagym.geometry.sequences import insert
 from vacuagym.geometry.triangulations import new_table, threefold_columns
@@ -31,7 +31,7 @@ from vacuagym.tables.arrays import Columns, Ragged, content_sha256, in_order
 
 CONTENT_SHA256 = "6ced65e725dd0220aa78da6b44f073e12e6520828b24f245ee9ba9ac5052dad2"
 
-KINDS = ("w5", "w44", "w34", "w333", "w33")
+KINDS = tuple(name.removesuffix(".ip") for name in FAMILY.list_names)
 KIND_COUNTS = (184_026, 16_040, 1_122, 36, 6)
 _BLOCKS = (1, 2, 2, 3, 2)
 _COORDINATES = (5, 6, 6, 7, 6)
@@ -353,25 +353,20 @@ def read(source: Path) -> dict[str, np.ndarray | Ragged]:
     ------
     InputError : a file is missing or damaged, or a line is no weight system; names file and line.
     """
-    paths = [_path_of(source, kind) for kind in KINDS]
+    paths = list_files(source, FAMILY.list_names)
     table = _table([_read_kind(path, kind) for kind, path in enumerate(paths)])
     if content_sha256(table) != CONTENT_SHA256:
-        raise InputError(source, "holds weight systems other than the published ones; download the lists again")
+        raise InputError(source, f"holds weight systems other than the published ones; {COMPLETE}")
     return table
-
-
-def _path_of(folder: Path, kind: str) -> Path:
-    for path in (folder / f"{kind}.ip", folder / f"{kind}.ip.gz"):
-        if path.is_file():
-            return path
-    raise InputError(folder, f"holds neither {kind}.ip nor {kind}.ip.gz; download the Kreuzer-Skarke weight systems")
 
 
 def _read_kind(path: Path, kind: int) -> np.ndarray:
     """The systems of one list, (rows, blocks, 1 + coordinates) int64 of (d, w_1, …), each of them checked."""
-    lines, rows = read_text(path).splitlines(), array("q")
+    lines, rows, line_of_row = read_text(path).split("\n"), array("q"), array("i")
     width = _BLOCKS[kind] * (_COORDINATES[kind] + 1)
     for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         try:
             numbers = [int(word) for word in line.split()]
         except ValueError:
@@ -381,17 +376,19 @@ def _read_kind(path: Path, kind: int) -> np.ndarray:
         if min(numbers) < 0 or max(numbers) > MAX_DEGREE:
             raise _damaged(path, number, line, f"has a number outside 0 to {MAX_DEGREE}, the largest degree there is")
         rows.extend(numbers)
+        line_of_row.append(number)
     systems = np.array(rows).reshape(-1, _BLOCKS[kind], _COORDINATES[kind] + 1)
     defects = _defects(systems, kind)
     for row in np.flatnonzero(defects)[:1]:
-        raise _damaged(path, row + 1, lines[row], _DEFECTS[defects[row]])
+        number = line_of_row[row]
+        raise _damaged(path, number, lines[number - 1], _DEFECTS[defects[row]])
     if len(systems) != KIND_COUNTS[kind]:
-        raise InputError(path, f"holds {len(systems)} weight systems, expected {KIND_COUNTS[kind]}; download it again")
+        raise InputError(path, f"holds {len(systems):,} of {KIND_COUNTS[kind]:,} weight systems; {COMPLETE}")
     return systems
 
 
 def _damaged(path: Path, number: int, line: str, reason: str) -> InputError:
-    return InputError(f"{path}, line {number}", f"{line[:60]!r} {reason}; download the list again")
+    return InputError(f"{path}, line {number}", f"{line[:60]!r} {reason}; {COMPLETE}")
 
 
 _DEFECTS = (
