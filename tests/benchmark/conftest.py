@@ -17,17 +17,21 @@ from vacuagym.tables.shards import new_shard, read_recipe
 
 
 class Run(NamedTuple):
-    """Shards of each dataset, a split, and the label model's settings and seed."""
+    """Shards of features and labels, a split, and the label model's settings and seed."""
 
-    features: dict[str, list[Path]]
-    labels: dict[str, list[Path]]
+    features: list[Path]
+    labels: list[Path]
     split: Path
     model: dict
     seed: int
 
+    def tables(self) -> dict[str, list[Path]]:
+        """What `read_run` reads."""
+        return {"features": self.features, "labels": self.labels, "splits": [self.split]}
+
     def recipe(self, table: str, dataset: str, settings: dict) -> dict:
         """Recipe of a table that is made from all of these."""
-        paths = [self.split, *sum([*self.features.values(), *self.labels.values()], [])]
+        paths = [self.split, *self.features, *self.labels]
         found = [read_recipe(path)[2] for path in paths]
         made = {"table": table, "split": self.split.stem, "dataset": dataset, "model": self.model, "seed": self.seed}
         return made | {"settings": settings, "inputs": {recipe["table"]: fingerprint_of(recipe) for recipe in found}}
@@ -46,7 +50,7 @@ def cicy_run(tmp_path_factory) -> Run:
     model, seed = {"name": "supergravity", "draws": 2, "starts": 1}, 5
     ids = run_order(family.count, family.name)[:240]
     geometries, label_model = take(family.functions.generate(), ids), labeller(model, seed)
-    run = Run({"cicy3": []}, {"cicy3": []}, folder / "iid.parquet", model, seed)
+    run = Run([], [], folder / "iid.parquet", model, seed)
     for number, (start, stop) in enumerate(shard_ranges(240, 130)):
         table = {"dataset": np.full(stop - start, family.name), "geometry_id": ids[start:stop]}
         table |= family.functions.features(take(geometries, np.arange(start, stop)))
@@ -56,9 +60,9 @@ def cicy_run(tmp_path_factory) -> Run:
         reads = label_model.model.reads(family)
         with new_shard(labels, label_model.model.columns, {"table": "labels/cicy3", "rows": [start, stop]}) as write:
             write(label_model.label(family, {name: table[name] for name in reads}))
-        run.features["cicy3"].append(features)
-        run.labels["cicy3"].append(labels)
+        run.features.append(features)
+        run.labels.append(labels)
     inputs = {"features/cicy3": fingerprint_of({"table": "features/cicy3"})}
     recipe = {"table": "splits", "split": "iid", "thresholds": None, "geometries": {"cicy3": 240}, "inputs": inputs}
-    build_split(run.features["cicy3"], run.split, recipe)
+    build_split(run.features, run.split, recipe)
     return run

@@ -12,7 +12,7 @@ from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
 from vacuagym.models import base, labeller
 from vacuagym.schema import UNDECIDED, names_of
-from vacuagym.tables.frames import shards_of
+from vacuagym.tables.frames import read_run
 from vacuagym.tables.shards import read_recipe
 
 SETTINGS = {"pool_rows": 250, "test_rows": 100, "first_rows": 40, "batch_rows": 30, "rounds": 3, "seeds": 2}
@@ -25,7 +25,7 @@ def scan(cicy_run, tmp_path):
     def scanned(**changed):
         recipe = cicy_run.recipe("active_learning", "cicy3", SETTINGS | changed)
         out = tmp_path / "active_learning.parquet"
-        scan_active_learning(cicy_run.features, cicy_run.labels, cicy_run.split, recipe, out)
+        scan_active_learning(cicy_run.tables(), recipe, out)
         assert read_recipe(out)[2] == recipe
         return pl.read_parquet(out).to_dicts()
 
@@ -35,7 +35,7 @@ def scan(cicy_run, tmp_path):
 def test_labels_made_on_demand_are_those_of_the_run(cicy_run, monkeypatch):
     label_model = labeller(cicy_run.model, cicy_run.seed)
     rows = Rows(
-        shards_of(cicy_run.features, cicy_run.labels),
+        read_run(cicy_run.tables()).shards,
         cicy_run.split,
         label_model.model,
         inputs_of([FAMILIES["cicy3"]], label_model.model),
@@ -49,9 +49,9 @@ def test_labels_made_on_demand_are_those_of_the_run(cicy_run, monkeypatch):
         return label(self, family, features)
 
     monkeypatch.setattr(base.Labeller, "label", watched)
-    classes, scored = oracle("cicy3", cicy_run.features["cicy3"], pool, label_model)(asked)
+    classes, scored = oracle("cicy3", cicy_run.features, pool, label_model)(asked)
     assert sorted(labelled) == sorted(set(pool["geometry_id"][asked]))  # these geometries, each once, and no others
-    labels = pl.concat([pl.read_parquet(path) for path in cicy_run.labels["cicy3"]])
+    labels = pl.concat([pl.read_parquet(path) for path in cicy_run.labels])
     expected = pool[asked].join(labels, on=["geometry_id", "sample"], maintain_order="left")
     assert classes.tolist() == pool["class"][asked].to_list()
     assert scored.tolist() == expected.select(

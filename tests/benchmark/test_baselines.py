@@ -11,7 +11,7 @@ from vacuagym.benchmark import baselines
 from vacuagym.benchmark.baselines import BASELINES, COLUMNS, score_baselines
 from vacuagym.benchmark.baselines.base import COUPLINGS, CYCLE, N_MODULI
 from vacuagym.benchmark.baselines.inputs import cycle_areas, cycle_pairs, inputs_of
-from vacuagym.benchmark.baselines.rows import Rows, in_blocks
+from vacuagym.benchmark.baselines.rows import Rows
 from vacuagym.benchmark.splits import COLUMNS as SPLIT_COLUMNS
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
@@ -19,8 +19,8 @@ from vacuagym.geometry.toric_bases import bases
 from vacuagym.models import MODELS
 from vacuagym.schema import COUPLING, FEATURE, GEOMETRY_KEYS, KEY, OUTCOME, names_of
 from vacuagym.tables.arrays import concatenate, ragged, take
-from vacuagym.tables.frames import shards_of
-from vacuagym.tables.shards import new_shard, read_recipe, read_rows
+from vacuagym.tables.frames import read_run
+from vacuagym.tables.shards import in_blocks, new_shard, read_recipe, read_rows
 
 MODEL = MODELS["supergravity"]
 BASES = (  # self-intersections of the curves of toric bases: P2, F_3, blow-ups of F_1 and of F_0
@@ -44,7 +44,7 @@ def score(tmp_path_factory):
     def scored(run, train_rows=300, seeds=2):
         recipe = run.recipe("baselines", "cicy3", {"train_rows": train_rows, "seeds": seeds})
         out = tmp_path_factory.mktemp("scores") / "scores.parquet"
-        score_baselines(run.features, run.labels, run.split, recipe, out)
+        score_baselines(run.tables(), recipe, out)
         assert read_recipe(out)[2] == recipe
         return pl.read_parquet(out).to_dicts()
 
@@ -58,7 +58,7 @@ def table(cicy_run, score):
 
 def rows_of(run, **changed):
     run = run._replace(**changed)
-    return Rows(shards_of(run.features, run.labels), run.split, MODEL, inputs_of([FAMILIES["cicy3"]], MODEL))
+    return Rows(read_run(run.tables()).shards, run.split, MODEL, inputs_of([FAMILIES["cicy3"]], MODEL))
 
 
 def all_inputs(rows):
@@ -100,15 +100,15 @@ def test_no_outcome_and_no_key_is_an_input(model, datasets):
 def test_inputs_do_not_depend_on_outcomes(cicy_run, tmp_path):
     """Every outcome column of the label tables is overwritten; the inputs stay."""
     outcomes, paths = names_of(MODEL.columns, OUTCOME), []
-    for path in cicy_run.labels["cicy3"]:
+    for path in cicy_run.labels:
         batch = concatenate(list(read_rows(path, names_of(MODEL.columns))))
         shuffled = take(batch, np.roll(np.arange(len(batch["sample"])), 7))
-        paths.append(tmp_path / path.name)
+        paths.append(tmp_path / "cicy3" / path.name)
         with new_shard(paths[-1], MODEL.columns, {}) as write:
             write({name: (shuffled if name in outcomes else batch)[name] for name in batch})
     found = all_inputs(rows_of(cicy_run))
     assert found.shape[1] == len(inputs_of([FAMILIES["cicy3"]], MODEL).groups) and np.isfinite(found).all()
-    assert np.array_equal(found, all_inputs(rows_of(cicy_run, labels={"cicy3": paths})))
+    assert np.array_equal(found, all_inputs(rows_of(cicy_run, labels=paths)))
 
 
 def test_numbers_of_a_row(cicy_run):
@@ -116,7 +116,7 @@ def test_numbers_of_a_row(cicy_run):
     rows = rows_of(cicy_run)
     inputs, x = rows.inputs, all_inputs(rows)
     features, labels = (
-        pl.concat([pl.read_parquet(path) for path in paths["cicy3"]]) for paths in (cicy_run.features, cicy_run.labels)
+        pl.concat([pl.read_parquet(path) for path in paths]) for paths in (cicy_run.features, cicy_run.labels)
     )
     parts = pl.read_parquet(cicy_run.split).filter(pl.col("part") == "train")
     joined = labels.join(features, on="geometry_id", maintain_order="left").join(parts, on="geometry_id", how="semi")
@@ -183,7 +183,7 @@ def test_the_cycle_is_among_the_inputs_of_a_family_that_has_one():
 
 def test_a_sample_is_of_the_scored_rows_of_the_part(cicy_run):
     rows = rows_of(cicy_run)
-    labels = pl.concat([pl.read_parquet(path) for path in cicy_run.labels["cicy3"]])
+    labels = pl.concat([pl.read_parquet(path) for path in cicy_run.labels])
     parts = pl.read_parquet(cicy_run.split)
     train = labels.join(parts, on="geometry_id", maintain_order="left").filter(pl.col("part") == "train")
     scored = train.filter("controlled", ~pl.col("stability").is_in(["marginal", "failed"]))
@@ -200,7 +200,7 @@ def test_a_sample_is_of_the_scored_rows_of_the_part(cicy_run):
 def test_blocks_are_the_rows_in_order(sizes, rows):
     stops = np.cumsum(sizes, dtype=int).tolist()
     frames = [pl.DataFrame({"n": range(stop - size, stop)}) for size, stop in zip(sizes, stops, strict=True)]
-    found = list(in_blocks(frames, rows))
+    found = list(in_blocks(frames, rows, pl.concat))
     assert [len(block) for block in found[:-1]] == [rows] * (len(found) - 1)
     assert all(0 < len(block) <= rows for block in found)
     assert [i for block in found for i in block["n"]] == list(range(sum(sizes)))
@@ -224,7 +224,7 @@ def test_an_unknown_baseline_is_an_error():
 
 def test_the_majority_is_scored_as_scikit_learn_does(cicy_run, table):
     parts = pl.read_parquet(cicy_run.split)
-    labels = pl.concat([pl.read_parquet(path) for path in cicy_run.labels["cicy3"]]).join(parts, on="geometry_id")
+    labels = pl.concat([pl.read_parquet(path) for path in cicy_run.labels]).join(parts, on="geometry_id")
     labels = labels.filter("controlled", ~pl.col("stability").is_in(["marginal", "failed"]))
     truth = labels.filter(pl.col("part") == "test")["stability"].to_list()
     train = labels.filter(pl.col("part") == "train")["stability"].to_list()
@@ -244,9 +244,9 @@ def test_more_that_is_seen_scores_better(table):
 def test_scores_are_the_same_for_other_shards(cicy_run, score, table, two_baselines, tmp_path):
     whole = {}
     for name, columns in (("features", FAMILIES["cicy3"].feature_columns), ("labels", MODEL.columns)):
-        whole[name] = {"cicy3": [tmp_path / name / "part-00000.parquet"]}
-        with new_shard(whole[name]["cicy3"][0], columns, {"table": f"{name}/cicy3"}) as write:
-            for path in getattr(cicy_run, name)["cicy3"]:
+        whole[name] = [tmp_path / name / "cicy3" / "part-00000.parquet"]
+        with new_shard(whole[name][0], columns, {"table": f"{name}/cicy3"}) as write:
+            for path in getattr(cicy_run, name):
                 # in row groups of 65 geometries, as no run would write them
                 for batch in read_rows(path, names_of(columns), batch_rows=65 if name == "features" else 130):
                     write(batch)
@@ -258,8 +258,8 @@ def test_a_held_out_dataset_is_scored_by_what_others_teach(cicy_run, score, two_
     """The split holds out cicy3: another family, here the same geometries under another name, is what is trained on."""
     others = {"features": [], "labels": []}
     for name, columns in (("features", FAMILIES["cicy3"].feature_columns), ("labels", MODEL.columns)):
-        for path in getattr(cicy_run, name)["cicy3"]:
-            others[name].append(tmp_path / name / path.name)
+        for path in getattr(cicy_run, name):
+            others[name].append(tmp_path / name / "ks" / path.name)
             with new_shard(others[name][-1], columns, {"table": f"{name}/ks"}) as write:
                 batch = concatenate(list(read_rows(path, names_of(columns))))
                 write(batch | {"dataset": np.full(len(batch["dataset"]), "ks")})
@@ -267,7 +267,7 @@ def test_a_held_out_dataset_is_scored_by_what_others_teach(cicy_run, score, two_
     parts = [(name, i, part) for name, part in (("ks", "train"), ("cicy3", "test")) for i in ids]
     split = tmp_path / "ood_dataset_cicy3.parquet"
     write_split(split, parts)
-    both = {name: {"ks": paths, **getattr(cicy_run, name)} for name, paths in others.items()}
+    both = {name: [*paths, *getattr(cicy_run, name)] for name, paths in others.items()}
     rows = score(cicy_run._replace(split=split, **both), train_rows=200, seeds=1)
     by_model = {row["model"]: row for row in rows}
     assert by_model["gradient_boosting"]["n_train"] == 200
@@ -287,13 +287,13 @@ def test_too_few_rows_are_an_error(cicy_run, score, two_baselines, tmp_path, par
 
 def test_one_class_is_an_error(cicy_run, score, two_baselines, tmp_path):
     paths = []
-    for path in cicy_run.labels["cicy3"]:
+    for path in cicy_run.labels:
         batch = concatenate(list(read_rows(path, names_of(MODEL.columns))))
-        paths.append(tmp_path / path.name)
+        paths.append(tmp_path / "cicy3" / path.name)
         with new_shard(paths[-1], MODEL.columns, {"table": "labels/cicy3"}) as write:
             write(batch | {"stability": np.full(len(batch["stability"]), "stable")})
     with pytest.raises(InputError, match="training rows of cicy3 of fewer than two classes; raise n_limit"):
-        score(cicy_run._replace(labels={"cicy3": paths}), 50, 1)
+        score(cicy_run._replace(labels=paths), 50, 1)
 
 
 def test_tables_of_another_run_are_not_scored(cicy_run, tmp_path):
@@ -301,5 +301,5 @@ def test_tables_of_another_run_are_not_scored(cicy_run, tmp_path):
     for name in recipe["inputs"]:
         other = recipe | {"inputs": recipe["inputs"] | {name: "another"}}
         with pytest.raises(InputError, match="does not belong to this run"):
-            score_baselines(cicy_run.features, cicy_run.labels, cicy_run.split, other, tmp_path / "out.parquet")
+            score_baselines(cicy_run.tables(), other, tmp_path / "out.parquet")
     assert not list(tmp_path.iterdir())

@@ -43,27 +43,26 @@ def a_run(seed=0):
     return pl.concat(frames)
 
 
-def arguments(folder, draws, shard_geometries=1000, columns=LABELS):
-    """Write a run in shards; the first arguments of `count_split_classes`."""
-    features, labels = {}, {}
+def tables_of(folder, draws, shard_geometries=1000, columns=LABELS):
+    """Write a run in shards; its tables."""
+    features, labels = [], []
     for (dataset,), rows in draws.group_by("dataset", maintain_order=True):
-        features[dataset], labels[dataset] = [], []
         for number, start in enumerate(range(0, len(rows), shard_geometries * DRAWS)):
             shard = rows.slice(start, shard_geometries * DRAWS)
             name = f"{dataset}/part-{number:05d}.parquet"
-            labels[dataset].append(write(folder / "labels" / name, columns, shard))
+            labels.append(write(folder / "labels" / name, columns, shard))
             geometries = shard.gather_every(DRAWS)
-            features[dataset].append(write(folder / "features" / name, (DATASET, GEOMETRY_ID), geometries))
+            features.append(write(folder / "features" / name, (DATASET, GEOMETRY_ID), geometries))
     splits = {}
     for split in ("iid", "ood_dataset_ks"):
         table = draws.gather_every(DRAWS).rename({split: "part"})
         splits[split] = write(folder / "splits" / f"{split}.parquet", (*GEOMETRY_KEYS, PART), table)
-    return features, labels, splits
+    return {"features": features, "labels": labels, "splits": list(splits.values())}
 
 
 def test_counts_are_those_of_a_count_row_by_row(tmp_path, capsys):
     draws, out = a_run(), tmp_path / "classes.csv"
-    count_split_classes(*arguments(tmp_path, draws, 17), 40, out)
+    count_split_classes(tables_of(tmp_path, draws, 17), 40, out)
     table = pl.read_csv(out)
     assert table.columns == [column.name for column in CLASS_COLUMNS]
     assert len(table) == 2 * len(PARTS) * 3 * len(CLASSES)
@@ -79,7 +78,7 @@ def test_counts_are_those_of_a_count_row_by_row(tmp_path, capsys):
 
 def test_rows_have_a_fixed_order_and_shards_do_not_change_the_bytes(tmp_path):
     for size in (1000, 7):
-        count_split_classes(*arguments(tmp_path / str(size), a_run(), size), 40, tmp_path / f"{size}.csv")
+        count_split_classes(tables_of(tmp_path / str(size), a_run(), size), 40, tmp_path / f"{size}.csv")
     assert (tmp_path / "1000.csv").read_bytes() == (tmp_path / "7.csv").read_bytes()
     table = pl.read_csv(tmp_path / "7.csv")
     assert table["stability"].to_list() == [*CLASSES] * (len(table) // len(CLASSES))
@@ -111,12 +110,12 @@ def empty(draws):
 def test_a_part_without_two_classes_is_an_error_of_a_run_that_is_large_enough(tmp_path, capsys, change, expected):
     draws, out = change(a_run()), tmp_path / "classes.csv"
     expected = expected.format(len(draws.filter(iid="val")) // DRAWS)
-    paths = arguments(tmp_path, draws)
+    tables = tables_of(tmp_path, draws)
     smallest = min(SIZES.values())
     with pytest.raises(InputError, match="raise n_limit") as error:
-        count_split_classes(*paths, smallest, out)
+        count_split_classes(tables, smallest, out)
     assert expected in str(error.value) and not out.exists()
-    count_split_classes(*paths, smallest + 1, out)
+    count_split_classes(tables, smallest + 1, out)
     assert f"notice: {expected}" in capsys.readouterr().out
     assert pl.read_csv(out).filter(split="iid", part="val", dataset="all")["count"].sum() == (
         len(draws.filter(iid="val", stability="stable", controlled=True)) if change is one_class else 0
@@ -126,14 +125,14 @@ def test_a_part_without_two_classes_is_an_error_of_a_run_that_is_large_enough(tm
 @pytest.mark.parametrize("geometries", [1, 5, 6])
 def test_the_smallest_runs_are_counted(tmp_path, geometries):
     draws = pl.concat(rows.head(geometries * DRAWS) for _, rows in a_run().group_by("dataset", maintain_order=True))
-    count_split_classes(*arguments(tmp_path, draws), 500, tmp_path / "classes.csv")
+    count_split_classes(tables_of(tmp_path, draws), 500, tmp_path / "classes.csv")
     table = pl.read_csv(tmp_path / "classes.csv").filter(dataset="all", stability="stable")
     assert table.group_by("split").agg(pl.sum("geometries"))["geometries"].to_list() == [2 * geometries] * 2
 
 
 def test_labels_without_a_column_of_control_are_all_controlled(tmp_path):
     draws = a_run()
-    count_split_classes(*arguments(tmp_path, draws, columns=LABELS[:-1]), 40, tmp_path / "classes.csv")
+    count_split_classes(tables_of(tmp_path, draws, columns=LABELS[:-1]), 40, tmp_path / "classes.csv")
     table = pl.read_csv(tmp_path / "classes.csv").filter(dataset="all", split="iid")
     assert table["count"].sum() == len(draws.filter(pl.col("stability") != "marginal"))
 

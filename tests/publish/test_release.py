@@ -34,8 +34,8 @@ LABELS = (
     Column("exponent", "float64", "1", "NaN where there is none."),
 )
 SIZES, DRAWS = {"ks": 150, "cicy3": 60}, 3
-NAMES = ("iid", "ood_dataset_ks", "ood_hodge")
 ROW_BYTES = {"ks": 8 + 8 + 4, "cicy3": 8 + 8 + 4 + 1}  # of a geometry without its lists and texts
+NAMES = ("iid", "ood_dataset_ks", "ood_hodge")
 
 
 def a_run(seed=0):
@@ -75,15 +75,14 @@ def write(path, columns, frame):
     return path
 
 
-def arguments(folder, run, shard_geometries=1000):
-    """Write a run in shards; the arguments of `build_release` but for the last."""
-    features, labels = {}, {}
+def files_of(folder, run, shard_geometries=1000):
+    """Write a run in shards; the files that `build_release` reads."""
+    features, labels = [], []
     for dataset, rows in run.items():
-        features[dataset], labels[dataset] = [], []
         for number, start in enumerate(range(0, len(rows), shard_geometries * DRAWS)):
             shard, name = rows.slice(start, shard_geometries * DRAWS), f"{dataset}/part-{number:05d}.parquet"
-            features[dataset].append(write(folder / "features" / name, FEATURES[dataset], shard.gather_every(DRAWS)))
-            labels[dataset].append(write(folder / "labels" / name, LABELS, shard))
+            features.append(write(folder / "features" / name, FEATURES[dataset], shard.gather_every(DRAWS)))
+            labels.append(write(folder / "labels" / name, LABELS, shard))
     keys, splits = ["dataset", "geometry_id"], {}
     for split in NAMES:
         table = pl.concat(rows.gather_every(DRAWS).select(*keys, part=split) for rows in run.values())
@@ -95,8 +94,9 @@ def arguments(folder, run, shard_geometries=1000):
     pl.DataFrame(described, schema, orient="row").write_csv(folder / "data_dictionary.csv")
     (folder / "manifest.json").write_text('{"run": 1}')
     (folder / "validation.json").write_text('{"checks": 2}')
-    files = [folder / name for name in ("data_dictionary.csv", "manifest.json", "validation.json")]
-    return features, labels, splits, *files
+    tables = {"features": features, "labels": labels, "splits": list(splits.values())}
+    names = {"dictionary": "data_dictionary.csv", "manifest": "manifest.json", "validation": "validation.json"}
+    return tables | {key: folder / name for key, name in names.items()}
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_every_draw_is_released_once_in_the_file_of_its_parts(tmp_path, texts):
     run, out = a_run(), tmp_path / "release"
     out.mkdir()
     (out / "left over").touch()
-    release.build_release(*arguments(tmp_path, run, 40), out)
+    release.build_release(files_of(tmp_path, run, 40), out)
     for dataset, rows in run.items():
         names = [column.name for column in texts["columns"][dataset]]
         assert names == [c.name for c in FEATURES[dataset]] + [*NAMES, "sample", "flux", "stability", "ray", "exponent"]
@@ -147,7 +147,7 @@ def test_every_draw_is_released_once_in_the_file_of_its_parts(tmp_path, texts):
 
 def test_texts_are_given_what_was_written(tmp_path, texts):
     out = tmp_path / "release"
-    release.build_release(*arguments(tmp_path, a_run()), out)
+    release.build_release(files_of(tmp_path, a_run()), out)
     assert (texts["run"], texts["checks"], texts["splits"]) == ({"run": 1}, {"checks": 2}, list(NAMES))
     assert json.loads((out / "validation.json").read_text()) == {"checks": 2}
     assert {shard.path for shard in texts["shards"]} == {p.relative_to(out).as_posix() for p in out.rglob("*.parquet")}
@@ -168,7 +168,7 @@ def test_neither_shards_nor_batches_change_a_byte(tmp_path, texts, monkeypatch):
     monkeypatch.setattr(release, "FILE_GROUPS", 3)
     for name, shard, batch in (("a", 1000, 200), ("b", 7, 200), ("c", 1000, 1)):
         monkeypatch.setattr(release, "BATCH_GEOMETRIES", batch)
-        release.build_release(*arguments(tmp_path / f"run {name}", a_run(), shard), tmp_path / name)
+        release.build_release(files_of(tmp_path / f"run {name}", a_run(), shard), tmp_path / name)
     files = sorted(path for path in (tmp_path / "a").rglob("*") if path.is_file())
     assert len(files) > 20
     for path in files:
@@ -178,10 +178,10 @@ def test_neither_shards_nor_batches_change_a_byte(tmp_path, texts, monkeypatch):
 
 def test_row_groups_are_bounded_in_bytes_and_files_in_row_groups(tmp_path, texts, monkeypatch):
     run = a_run()
-    release.build_release(*arguments(tmp_path, run), tmp_path / "whole")
+    release.build_release(files_of(tmp_path, run), tmp_path / "whole")
     monkeypatch.setattr(release, "GROUP_BYTES", 500)
     monkeypatch.setattr(release, "FILE_GROUPS", 3)
-    release.build_release(*arguments(tmp_path, run), tmp_path / "cut")
+    release.build_release(files_of(tmp_path, run), tmp_path / "cut")
     for dataset in run:
         for path, whole in released(tmp_path / "whole", dataset):
             cut = sorted((tmp_path / "cut" / "data" / dataset).glob(f"{path.stem.removesuffix('00000')}*"))
@@ -204,7 +204,7 @@ def _bytes(dataset, row):
 
 def test_configurations_are_the_parts_of_the_splits(tmp_path, texts, capsys):
     run, out = a_run(), tmp_path / "release"
-    release.build_release(*arguments(tmp_path, run), out)
+    release.build_release(files_of(tmp_path, run), out)
     configs = {config["name"]: config for config in texts["configs"]}
     assert SPLITS["ood_dataset_ks"].holds_out == "ks"
     assert list(configs) == ["iid", "ood_dataset_ks", "ks-iid", "cicy3-iid"]  # ood_hodge has no test part
@@ -227,15 +227,15 @@ def test_configurations_are_the_parts_of_the_splits(tmp_path, texts, capsys):
 
 
 def test_tables_of_different_geometries_are_refused(tmp_path, texts):
-    features, labels, *rest = arguments(tmp_path, a_run())
+    files = files_of(tmp_path, a_run())
     other = a_run(seed=1)["ks"].head(SIZES["ks"] * DRAWS)
-    labels["ks"] = [write(tmp_path / "other.parquet", LABELS, other)]
+    files["labels"][0] = write(tmp_path / "other" / "ks" / "other.parquet", LABELS, other)
     with pytest.raises(InputError, match="other.parquet.*does not have the geometries of the features in their order"):
-        release.build_release(features, labels, *rest, tmp_path / "release")
+        release.build_release(files, tmp_path / "release")
 
 
 def test_a_label_column_named_as_a_feature_is_an_error(tmp_path):
-    arguments(tmp_path, a_run())
+    files_of(tmp_path, a_run())
     described = dictionary.read_dictionary(tmp_path / "data_dictionary.csv")
     described["labels/ks"].append(Column("degrees", "int32", "1", "No longer a list."))
     with pytest.raises(ValueError, match="features and labels of ks both have a column degrees"):

@@ -12,14 +12,15 @@ from sklearn.metrics import mutual_info_score
 
 from vacuagym.config import read_config
 from vacuagym.errors import InputError
-from vacuagym.models.base import stability_shares
 from vacuagym.publish import label_counts, validation
-from vacuagym.schema import GEOMETRY_KEYS, PART, STABILITY_COLUMNS, Column
-from vacuagym.tables.frames import shards_of
+from vacuagym.schema import COUPLING, FEATURE, GEOMETRY_KEYS, PART, Column
+from vacuagym.tables.frames import read_run
 from vacuagym.tables.shards import new_shard
 
 THRESHOLDS = read_config()["validation"]
-FEATURES = [Column(name, "int32", "1", "") for name in ("h11", "h21", "euler_characteristic", "n_moduli", "kind")]
+FEATURES = [
+    Column(name, "int32", "1", "", role=FEATURE) for name in ("h11", "h21", "euler_characteristic", "n_moduli", "kind")
+]
 KEYS = list(GEOMETRY_KEYS)
 LABELS = [
     *KEYS,
@@ -29,9 +30,8 @@ LABELS = [
     Column("min_eigenvalue", "float64", "1", ""),
     Column("grad_norm", "float64", "1", ""),
     Column("exponent", "float64", "1", ""),
-    Column("coupling", "float32", "1", ""),
+    Column("coupling", "float32", "1", "", role=COUPLING),
 ]
-INPUTS = ("h11", "h21", "euler_characteristic", "n_moduli", "kind", "coupling")
 
 
 def a_run(geometries=600, draws=2, seed=0):
@@ -64,11 +64,11 @@ def a_run(geometries=600, draws=2, seed=0):
 
 
 def write(folder, features, labels, parts, shard_rows=250):
-    """Write the run as the workflow does; the arguments of `count_labels` but for the last."""
+    """Write the run as the workflow does; the files that `count_labels` reads."""
     draws = len(labels["geometry_id"]) // len(features["geometry_id"])
     columns = [*KEYS, Column("duplicate_group", "int64", "1", ""), *FEATURES]
     features, labels = (table | {"dataset": np.full(len(table["geometry_id"]), "ks")} for table in (features, labels))
-    paths = {"features": [], "labels": [], "stability": []}
+    paths = {"features": [], "labels": []}
 
     def put(table, number, columns, rows):
         paths[table].append(folder / f"{table}/ks/part-{number:05d}.parquet")
@@ -88,17 +88,19 @@ def write(folder, features, labels, parts, shard_rows=250):
                 for c in columns
             },
         )
-        of_draws = {name: column[drawn] for name, column in labels.items()}
-        put("labels", start, LABELS, of_draws)
-        put("stability", start, STABILITY_COLUMNS, stability_shares(of_draws, draws))
+        put("labels", start, LABELS, {name: column[drawn] for name, column in labels.items()})
     split = folder / "splits" / "iid.parquet"
     with new_shard(split, [*KEYS, PART], {}) as write_batch:
         write_batch({"dataset": features["dataset"], "geometry_id": features["geometry_id"], "part": parts})
-    return *({"ks": shards} for shards in paths.values()), {"iid": split}, {"ks": INPUTS}
+    described = [("features/ks", *column) for column in FEATURES]
+    described += [("labels/ks", *column) for column in LABELS]
+    header = ["table", "column", *Column._fields[1:]]
+    pl.DataFrame(described, header, orient="row").write_csv(folder / "data_dictionary.csv")
+    return paths | {"splits": [split], "dictionary": folder / "data_dictionary.csv"}
 
 
 def counted(folder, run, **options):
-    label_counts.count_labels(*write(folder, *run, **options), folder / "counts.json")
+    label_counts.count_labels(write(folder, *run, **options), folder / "counts.json")
     return folder / "counts.json"
 
 
@@ -241,12 +243,11 @@ def test_an_unknown_class_is_named(tmp_path):
 def test_crossing_groups_are_found_whatever_the_passes(tmp_path, pass_rows):
     features, labels, parts = a_run()
     parts = np.array(["train", "val", "test"])[np.random.default_rng(1).integers(0, 3, len(parts))]
-    paths, labelled, _, splits, _ = write(tmp_path, features, labels, parts)
+    run = read_run(write(tmp_path, features, labels, parts))
     table = pl.DataFrame({"group": features["duplicate_group"], "part": parts})
     expected = table.group_by("group").agg(pl.col("part").n_unique()).filter(pl.col("part") > 1).height
     assert expected > 50
-    shards = shards_of(paths, labelled)
-    assert label_counts.groups_across_parts(shards, splits, pass_rows) == {"iid": expected}
+    assert label_counts.groups_across_parts(run.shards, run.splits, pass_rows) == {"iid": expected}
 
 
 counts = st.lists(st.lists(st.integers(0, 60), min_size=3, max_size=3), min_size=2, max_size=6)
@@ -260,7 +261,7 @@ def test_information_of_counts(rows):
     found = validation.association(matrix)["mutual_information"]
     value, label = (np.repeat(index.ravel(), matrix.ravel()) for index in np.indices(matrix.shape))
     assert found == pytest.approx(mutual_info_score(value, label) / np.log(2), abs=1e-12)
-    share = label_counts.explained_share(matrix)
+    share = validation.explained_share(matrix)
     of_label = entropy(matrix.sum(axis=0), base=2)
     assert share == pytest.approx(found / of_label if of_label > 0 else 0.0, abs=1e-9)
     assert -1e-12 <= share <= 1 + 1e-12
@@ -269,8 +270,8 @@ def test_information_of_counts(rows):
 @given(st.permutations(range(4)), st.integers(1, 50))
 def test_a_copy_of_the_label_explains_it_all_and_a_constant_nothing(order, weight):
     copy = np.diag([3, 1, 4, 2])[list(order)] * weight
-    assert label_counts.explained_share(copy) == pytest.approx(1)
-    assert label_counts.explained_share(copy.sum(axis=0, keepdims=True)) == pytest.approx(0)
+    assert validation.explained_share(copy) == pytest.approx(1)
+    assert validation.explained_share(copy.sum(axis=0, keepdims=True)) == pytest.approx(0)
 
 
 def test_association_of_known_tables():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from vacuagym.errors import InputError
 from vacuagym.schema import DATASET, GEOMETRY_ID, GEOMETRY_KEYS, PART, PARTS, SAMPLE, Column
-from vacuagym.tables.frames import hash_expression, read_draws, read_frames, read_geometries, shards_of, to_arrow
+from vacuagym.tables.frames import hash_expression, read_draws, read_frames, read_geometries, read_run, to_arrow
 from vacuagym.tables.hashing import hash_rows
 from vacuagym.tables.shards import arrow_schema, new_shard
 
@@ -30,7 +30,7 @@ def write(path, columns, frame, group_rows=5):
 def run(tmp_path_factory):
     """Shards, two splits, and all draws joined by key."""
     folder, rng = tmp_path_factory.mktemp("run"), np.random.default_rng(3)
-    features, labels, geometries, draws = {}, {}, [], []
+    features, labels, geometries, draws = [], [], [], []
     for dataset, sizes in SIZES.items():
         ids = rng.permutation(1000)[: sum(sizes)]
         curves = [list(range(id_ % 4)) for id_ in ids.tolist()]
@@ -42,12 +42,12 @@ def run(tmp_path_factory):
         )
         geometries.append(frame)
         draws.append(draw)
-        features[dataset], labels[dataset], start = [], [], 0
+        start = 0
         for number, size in enumerate(sizes):
             name = f"{dataset}/part-{number}.parquet"
-            features[dataset].append(write(folder / "features" / name, FEATURES, frame.slice(start, size)))
+            features.append(write(folder / "features" / name, FEATURES, frame.slice(start, size)))
             of_shard = draw.slice(start * DRAWS, size * DRAWS)
-            labels[dataset].append(write(folder / "labels" / name, LABELS, of_shard, 7))
+            labels.append(write(folder / "labels" / name, LABELS, of_shard, 7))
             start += size
     geometries, splits = pl.concat(geometries), {}
     for split in ("iid", "ood_hodge"):
@@ -58,9 +58,14 @@ def run(tmp_path_factory):
     return features, labels, splits, joined
 
 
+def run_of(run):
+    features, labels, splits, _ = run
+    return read_run({"features": features, "labels": labels, "splits": splits.values()})
+
+
 @given(st.integers(0, 23), st.integers(0, 23), st.integers(1, 30))
 def test_rows_come_in_the_sizes_asked_for(run, a, b, rows):
-    path, (start, stop) = run[0]["ks"][0], sorted((a, b))
+    path, (start, stop) = run[0][0], sorted((a, b))
     frames = list(read_frames(path, ["geometry_id", "curves"], rows, start, stop))
     assert [len(frame) for frame in frames[:-1]] == [rows] * (len(frames) - 1)
     assert sum(map(len, frames)) == stop - start and all(0 < len(frame) <= rows for frame in frames)
@@ -74,7 +79,7 @@ def test_draws_stand_beside_their_geometry_and_its_parts(run, geometries):
     features, labels, splits, joined = run
     frames = [
         frame
-        for shard in shards_of(features, labels)
+        for shard in run_of(run).shards
         for frame in read_draws(shard, ["h11", "curves"], ["stability", "flux"], splits, geometries)
     ]
     assert max(map(len, frames)) == min(geometries, 23) * DRAWS
@@ -89,17 +94,17 @@ def test_draws_stand_beside_their_geometry_and_its_parts(run, geometries):
 
 def test_nothing_is_read_but_keys_and_the_columns_asked_for(run):
     features, labels, splits, _ = run
-    shard = shards_of(features, labels)[0]
+    shard = run_of(run).shards[0]
     assert set(next(read_draws(shard, ["h11"], [])).columns) == {"dataset", "geometry_id", "sample", "h11"}
     assert set(next(read_geometries(shard, [], splits)).columns) - {"dataset"} == {"geometry_id", *splits}
 
 
 def test_tables_in_another_order_are_refused_by_name(run, tmp_path):
     features, labels, splits, _ = run
-    ks = pl.read_parquet(labels["ks"][0])
+    ks = pl.read_parquet(labels[0])
     moved = pl.concat([ks.slice(DRAWS, DRAWS), ks.slice(0, DRAWS), ks.slice(2 * DRAWS)])
     bad = write(tmp_path / "labels" / "moved.parquet", LABELS, moved)
-    shard = shards_of(features, labels)[0]
+    shard = run_of(run).shards[0]
     with pytest.raises(InputError, match="moved.parquet.*does not have the geometries of the features in their order"):
         list(read_draws(shard._replace(labels=bad), [], ["flux"]))
     parts = pl.read_parquet(splits["iid"])
@@ -110,15 +115,15 @@ def test_tables_in_another_order_are_refused_by_name(run, tmp_path):
 
 def test_shards_know_their_place_and_refuse_incomplete_labels(run, tmp_path):
     features, labels, _, _ = run
-    shards = shards_of(features, labels)
+    shards = run_of(run).shards
     assert [(s.dataset, s.start, s.geometries, s.draws) for s in shards] == [
         ("ks", 0, 23, DRAWS),
         ("ks", 23, 9, DRAWS),
         ("cicy3", 32, 14, DRAWS),
     ]
-    short = write(tmp_path / "labels" / "short.parquet", LABELS, pl.read_parquet(labels["cicy3"][0])[:-1])
+    short = write(tmp_path / "short.parquet", LABELS, pl.read_parquet(labels[2])[:-1])
     with pytest.raises(InputError, match="short.parquet.*has 41 rows for 14 geometries"):
-        shards_of(features, labels | {"cicy3": [short]})
+        read_run({"features": features, "labels": [*labels[:2], short], "splits": []})
 
 
 def test_arrow_has_the_schema_and_the_rows(run):

@@ -376,15 +376,15 @@ def test_a_release_of_many_files_holds_the_same_rows_in_the_same_order(small, tm
     monkeypatch.setattr(release, "FILE_GROUPS", 2)
     monkeypatch.setattr(release, "GROUP_BYTES", 3_000)
     results, out = small / "results", tmp_path / "release"
-    shards = {
-        table: {dataset: sorted(results.glob(f"{table}/{dataset}/*.parquet")) for dataset in DATASETS}
+    files = {
+        table: [path for dataset in DATASETS for path in sorted(results.glob(f"{table}/{dataset}/*.parquet"))]
         for table in ("features", "labels")
     }
     whole = json.loads((results / "release" / "croissant.json").read_text())
     names = [field["name"].split("/")[1] for field in whole["recordSet"][0]["field"]]
-    splits = {name: results / "splits" / f"{name}.parquet" for name in names if name in SPLITS}
-    described = [results / name for name in ("data_dictionary.csv", "manifest.json", "validation.json")]
-    release.build_release(*shards.values(), splits, *described, out)
+    files["splits"] = [results / "splits" / f"{name}.parquet" for name in names if name in SPLITS]
+    described = {"dictionary": "data_dictionary.csv", "manifest": "manifest.json", "validation": "validation.json"}
+    release.build_release(files | {key: results / name for key, name in described.items()}, out)
     one_file = sorted(results.glob("release/data/*/*.parquet"))
     for path in one_file:
         many = sorted(out.glob(f"data/{path.parent.name}/{path.stem.removesuffix('00000')}*.parquet"))

@@ -3,9 +3,9 @@
 
 rule score_baselines:
     input:
-        split="results/splits/{split}.parquet",
         features=paths_of(TABLES, "features"),
         labels=paths_of(TABLES, "labels"),
+        splits=["results/splits/{split}.parquet"],
     output:
         "results/baselines/{split}/{dataset}.parquet",
     log:
@@ -48,9 +48,9 @@ rule collect_baselines:
 
 rule scan_active_learning:
     input:
-        split="results/splits/iid.parquet",
         features=paths_of(TABLES, "features"),
         labels=paths_of(TABLES, "labels"),
+        splits=["results/splits/iid.parquet"],
     output:
         "results/active_learning/{dataset}.parquet",
     log:

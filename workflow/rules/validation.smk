@@ -5,7 +5,6 @@ rule count_labels:
     input:
         features=paths_of(TABLES, "features"),
         labels=paths_of(TABLES, "labels"),
-        stability=paths_of(TABLES, "stability"),
         splits=paths_of(TABLES, "splits"),
         dictionary="results/data_dictionary.csv",
     output:

@@ -23,10 +23,10 @@ from vacuagym.run import RUN_LOCK
 
 
 @contextmanager
-def job(snakemake) -> Iterator[None]:
+def job(snakemake) -> Iterator[tuple[list[Path], list[Path]]]:
     """Run the body of a script as a job of the rule: what it prints goes to the rule's log, bad input ends it with one line.
 
-    Import numerical libraries inside the body: thread limits only reach libraries that are not loaded yet.
+    Yields the rule's inputs and outputs. Import numerical libraries inside the body: thread limits only reach libraries that are not loaded yet.
     """
     log = Path(snakemake.log[0])
     redirect_output(log)
@@ -43,7 +43,7 @@ def job(snakemake) -> Iterator[None]:
     if runtime := snakemake.resources.get("runtime"):
         limit_time(60 * runtime)
     try:
-        yield
+        yield [Path(path) for path in snakemake.input], [Path(path) for path in snakemake.output]
     except InputError as error:
         print(f"error: {error}")
         sys.exit(1)
@@ -53,22 +53,11 @@ def job(snakemake) -> Iterator[None]:
         record()
 
 
-def by_dataset(paths) -> dict[str, list[Path]]:
-    """Dataset -> its shards, in the order given."""
-    shards: dict[str, list[Path]] = {}
-    for path in map(Path, paths):
-        shards.setdefault(path.parent.name, []).append(path)
-    return shards
-
-
-def named(paths) -> dict[str, Path]:
+def named(files) -> dict[str, Path | list[Path]]:
     """The named inputs or outputs of a rule."""
-    return {name: Path(path) for name, path in paths.items()}
-
-
-def by_stem(paths) -> dict[str, Path]:
-    """Files by their names without ending."""
-    return {Path(path).stem: Path(path) for path in paths}
+    return {
+        name: Path(found) if isinstance(found, str) else [Path(path) for path in found] for name, found in files.items()
+    }
 
 
 def log_row_range(snakemake, table: str) -> None:

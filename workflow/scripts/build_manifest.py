@@ -4,9 +4,8 @@ from pathlib import Path
 
 from _job import job
 
-with job(snakemake):
+with job(snakemake) as (_, [out]):
     from vacuagym.publish.manifest import build_manifest
     from vacuagym.recipes import tables_of
 
-    files = [snakemake.input.dictionary]
-    build_manifest(Path(), tables_of(snakemake.config), files, snakemake.config, Path(snakemake.output[0]))
+    build_manifest(Path(), tables_of(snakemake.config), [snakemake.input.dictionary], snakemake.config, out)

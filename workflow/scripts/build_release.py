@@ -1,18 +1,8 @@
 """Write the release: data, dataset card, datasheet, Croissant description."""
 
-from pathlib import Path
+from _job import job, named
 
-from _job import by_dataset, by_stem, job
-
-with job(snakemake):
+with job(snakemake) as (_, [out]):
     from vacuagym.publish.release import build_release
 
-    build_release(
-        by_dataset(snakemake.input.features),
-        by_dataset(snakemake.input.labels),
-        by_stem(snakemake.input.splits),
-        Path(snakemake.input.dictionary),
-        Path(snakemake.input.manifest),
-        Path(snakemake.input.validation),
-        Path(snakemake.output[0]),
-    )
+    build_release(named(snakemake.input), out)

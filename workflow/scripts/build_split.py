@@ -1,10 +1,8 @@
 """Give every geometry of the run its part in one split."""
 
-from pathlib import Path
-
 from _job import job
 
-with job(snakemake):
+with job(snakemake) as (features, [out]):
     from vacuagym.benchmark.splits import build_split
 
-    build_split([Path(path) for path in snakemake.input], Path(snakemake.output[0]), snakemake.params.recipe)
+    build_split(features, out, snakemake.params.recipe)

@@ -1,16 +1,8 @@
 """Count the classes of every part of every split."""
 
-from pathlib import Path
+from _job import job, named
 
-from _job import by_dataset, by_stem, job
-
-with job(snakemake):
+with job(snakemake) as (_, [out]):
     from vacuagym.benchmark.class_counts import count_split_classes
 
-    count_split_classes(
-        by_dataset(snakemake.input.features),
-        by_dataset(snakemake.input.labels),
-        by_stem(snakemake.input.splits),
-        snakemake.params.min_geometries,
-        Path(snakemake.output[0]),
-    )
+    count_split_classes(named(snakemake.input), snakemake.params.min_geometries, out)

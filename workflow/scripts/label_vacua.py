@@ -1,11 +1,9 @@
 """Label one shard: draw couplings, find critical points, classify them."""
 
-from pathlib import Path
+from _job import job, log_row_range
 
-from _job import job, log_row_range, named
-
-with job(snakemake):
+with job(snakemake) as ([features, _], [labels, stability]):
     from vacuagym.models.build import label_vacua
 
     log_row_range(snakemake, "labels")
-    label_vacua(Path(snakemake.input.features), **named(snakemake.output), recipe=snakemake.params.recipe)
+    label_vacua(features, labels, stability, snakemake.params.recipe)

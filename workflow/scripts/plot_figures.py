@@ -1,10 +1,8 @@
 """Plot the geometries and the labels of the run."""
 
-from pathlib import Path
-
 from _job import job, named
 
-with job(snakemake):
+with job(snakemake) as ([counts], _):
     from vacuagym.publish.figures import plot_figures
 
-    plot_figures(Path(snakemake.input[0]), named(snakemake.output))
+    plot_figures(counts, named(snakemake.output))

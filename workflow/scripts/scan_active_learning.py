@@ -1,16 +1,8 @@
 """Scan how active learning learns on one dataset."""
 
-from pathlib import Path
+from _job import job, named
 
-from _job import by_dataset, job
-
-with job(snakemake):
+with job(snakemake) as (_, [out]):
     from vacuagym.benchmark.active_learning import scan_active_learning
 
-    scan_active_learning(
-        by_dataset(snakemake.input.features),
-        by_dataset(snakemake.input.labels),
-        Path(snakemake.input.split),
-        snakemake.params.recipe,
-        Path(snakemake.output[0]),
-    )
+    scan_active_learning(named(snakemake.input), snakemake.params.recipe, out)

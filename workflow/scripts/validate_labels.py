@@ -1,10 +1,8 @@
 """Check the counts of the labels against the thresholds of the configuration."""
 
-from pathlib import Path
-
 from _job import job
 
-with job(snakemake):
+with job(snakemake) as ([counts], [out]):
     from vacuagym.publish.validation import validate_labels
 
-    validate_labels(Path(snakemake.input[0]), snakemake.params.thresholds, Path(snakemake.output[0]))
+    validate_labels(counts, snakemake.params.thresholds, out)

@@ -24,6 +24,12 @@ class Column(NamedTuple):
     source: str = ""  # formula's paper and equation, or arXiv number
     role: str = OUTCOME  # a learner may see features and couplings, and is scored on outcomes
 
+    @property
+    def text(self) -> str:
+        """Meaning, unit and source, for people."""
+        unit = "" if self.unit == "1" else f" Unit: {self.unit}."
+        return f"{self.meaning}{unit}" + (f" Source: {self.source}." if self.source else "")
+
 
 DATASET = Column("dataset", "string", "1", "Name of the dataset of the geometry.", role=KEY)
 GEOMETRY_ID = Column("geometry_id", "int64", "1", "Number of the geometry in its dataset, from 0.", role=KEY)

@@ -5,9 +5,6 @@ import math
 import numpy as np
 from numba.core.extending import register_jitable
 
-from vacuagym.models.toy_eft.interface import never_escapes as escapes  # noqa: F401
-from vacuagym.models.toy_eft.interface import no_extend as extend  # noqa: F401
-from vacuagym.models.toy_eft.interface import no_reset as reset  # noqa: F401
 from vacuagym.numerics.elementary import absolute
 from vacuagym.numerics.linalg import largest_entry
 from vacuagym.schema import COUPLING, Column
@@ -69,3 +66,19 @@ def third_derivative(n, c, x, radius):
 def rounding(n, c, x, work):
     size = 1.0 + largest_entry(n, x) + absolute(c[0])
     return 1e-14 * n * size * size * size, 1e-14 * n * size * size
+
+
+@register_jitable
+def reset(n, c, state):
+    """The state is the fields alone."""
+
+
+@register_jitable
+def extend(n, c, state, step, work):
+    """The state is the fields alone."""
+
+
+@register_jitable
+def escapes(n, c, state, gradient, work):
+    """Never: the potential is bounded from below."""
+    return state[0] < state[0]

@@ -16,7 +16,7 @@ from vacuagym import models
 from vacuagym.benchmark.baselines import BASELINES, fit
 from vacuagym.benchmark.baselines.base import CYCLE
 from vacuagym.benchmark.baselines.inputs import Inputs, inputs_of
-from vacuagym.benchmark.baselines.rows import Rows, checked_shards
+from vacuagym.benchmark.baselines.rows import Rows
 from vacuagym.benchmark.scored import is_scored, label_reads
 from vacuagym.benchmark.scoring import SCORE_COLUMNS, class_code, scores, tally, write_scores
 from vacuagym.errors import InputError
@@ -24,6 +24,7 @@ from vacuagym.geometry import FAMILIES
 from vacuagym.models.base import Labeller
 from vacuagym.schema import KEY, Column, names_of
 from vacuagym.tables.arrays import concatenate, take
+from vacuagym.tables.frames import read_run
 from vacuagym.tables.shards import read_rows
 
 LEARNER = "logistic_regression"  # of the baselines: cheap, and good when labels are few
@@ -65,21 +66,13 @@ STRATEGIES = {"random": random, "margin": margin, "entropy": entropy}
 # --- learning curves --------------------------------------------------------------------------------------------------
 
 
-def scan_active_learning(
-    features: Mapping[str, Sequence[Path]],
-    labels: Mapping[str, Sequence[Path]],
-    split: Path,
-    recipe: dict,
-    out: Path,
-) -> None:
+def scan_active_learning(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Path) -> None:
     """Scan the learning curves of every strategy and seed on a dataset.
 
     Parameters
     ----------
-    features, labels : mapping of str to sequence of Path
-        The shards of every dataset of the run, in the order of the run.
-    split : Path
-        Table of the split.
+    tables : mapping of str to sequence of Path
+        Of the run's features, labels and split, see `read_run`.
     recipe : dict
         Of ``out``: split, dataset, model, seed, and settings: pool_rows, test_rows, first_rows, batch_rows, rounds, seeds.
     out : Path
@@ -92,7 +85,8 @@ def scan_active_learning(
         class.
     """
     dataset, settings = recipe["dataset"], recipe["settings"]
-    shards = [shard for shard in checked_shards(features, labels, split, recipe) if shard.dataset == dataset]
+    run = read_run(tables, recipe)
+    shards, [split] = run.by_dataset()[dataset], run.splits.values()
     labeller = models.labeller(recipe["model"], recipe["seed"])
     inputs = inputs_of([FAMILIES[dataset]], labeller.model)
     if CYCLE not in BASELINES[LEARNER].sees:
@@ -102,7 +96,7 @@ def scan_active_learning(
     truth, curves = test["class"].to_numpy(), []
     for seed in range(settings["seeds"]):
         x, pool = rows.sample("train", settings["pool_rows"], seed, only_scored=False)
-        ask = oracle(dataset, features[dataset], pool, labeller)
+        ask = oracle(dataset, [shard.features for shard in shards], pool, labeller)
         for strategy in STRATEGIES:
             for asked, n_train, predict in rounds(strategy, seed, inputs, x, ask, settings):
                 p = predict(x_test)

@@ -9,7 +9,7 @@ import polars as pl
 from vacuagym.benchmark.scored import is_scored, label_reads
 from vacuagym.errors import InputError
 from vacuagym.schema import CLASSES, KEY, PART, PARTS, Column
-from vacuagym.tables.frames import read_draws, shards_of
+from vacuagym.tables.frames import Run, read_draws, read_run
 from vacuagym.tables.shards import read_schema, write_text
 
 CLASS_COLUMNS = (
@@ -25,21 +25,13 @@ CLASS_COLUMNS = (
 )
 
 
-def count_split_classes(
-    features: Mapping[str, Sequence[Path]],
-    labels: Mapping[str, Sequence[Path]],
-    splits: Mapping[str, Path],
-    min_geometries: int,
-    out: Path,
-) -> None:
+def count_split_classes(tables: Mapping[str, Sequence[Path]], min_geometries: int, out: Path) -> None:
     """Count the classes of every part of every split, of each dataset and of all, and write the counts as CSV.
 
     Parameters
     ----------
-    features, labels : mapping of str to sequence of Path
-        The shards of each dataset, in the order of the run.
-    splits : mapping of str to Path
-        Tables of the splits.
+    tables : mapping of str to sequence of Path
+        Of the run's features, labels and splits, see `read_run`.
     min_geometries : int
         From this many geometries in every dataset on, each part of each split must have at least two classes.
     out : Path
@@ -51,7 +43,8 @@ def count_split_classes(
         A table is damaged, or does not have the geometries of the features in their order; a part of a run of at least
         ``min_geometries`` is empty or has one class.
     """
-    table = _class_table(_count_draws(features, labels, splits), splits, features)
+    run = read_run(tables)
+    table = _class_table(_count_draws(run), run.splits, run.by_dataset())
     poor = []
     for (split, part), rows in table.filter(dataset="all").group_by("split", "part", maintain_order=True):
         geometries, drawn, scored = rows.select("geometries", "rows", "scored").row(0)
@@ -68,11 +61,11 @@ def count_split_classes(
     write_text(out, [table.write_csv()])
 
 
-def _count_draws(features, labels, splits) -> pl.DataFrame:
+def _count_draws(run: Run) -> pl.DataFrame:
     """Geometries, rows and scored rows by dataset, class and tuple of parts; what occurs at all."""
-    keys = ["dataset", *splits, "stability"]
+    keys = ["dataset", *run.splits, "stability"]
     counts = []
-    for shard in shards_of(features, labels):
+    for shard in run.shards:
         names = read_schema(shard.labels)
         numbers = [
             (pl.col("sample") == 0).sum().alias("geometries"),
@@ -81,7 +74,7 @@ def _count_draws(features, labels, splits) -> pl.DataFrame:
         ]
         counts += [
             draws.group_by(keys).agg(number.cast(pl.Int64) for number in numbers)
-            for draws in read_draws(shard, [], label_reads(names), splits)
+            for draws in read_draws(shard, [], label_reads(names), run.splits)
         ]
         counts = [pl.concat(counts).group_by(keys).sum()]
     return counts[0]

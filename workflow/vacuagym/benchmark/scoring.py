@@ -204,6 +204,7 @@ def evaluate(
         raise InputError(f"split {split}", f"has no scored row in its part {part}; run with a larger n_limit")
     values, intervals = scores(total), bootstrap(tallies, n_resamples, seed)
     confusion = total[:_LOSS].reshape(_C, _C)
+    true, said, hit = confusion.sum(1).tolist(), confusion.sum(0).tolist(), confusion.diagonal().tolist()
     return {
         "split": split,
         "part": part,
@@ -216,13 +217,9 @@ def evaluate(
             for name in (METRICS if probabilities else METRICS[:2])
         },
         "classes": {
-            name: {
-                "rows": int(confusion[i].sum()),
-                "recall": float(confusion[i, i] / confusion[i].sum()),
-                "f1": float(2 * confusion[i, i] / (confusion[i].sum() + confusion[:, i].sum())),
-            }
+            name: {"rows": int(true[i]), "recall": hit[i] / true[i], "f1": 2 * hit[i] / (true[i] + said[i])}
             for i, name in enumerate(CLASSES)
-            if confusion[i].any()
+            if true[i]
         },
     }
 

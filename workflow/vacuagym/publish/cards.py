@@ -19,6 +19,7 @@ from vacuagym.schema import CLASSES, DRAW_KEYS, Column, names_of
 ROOT = Path(__file__).parents[3]
 TEMPLATES = Path(__file__).with_name("templates")
 VIEW = {"train": "train", "val": "validation", "test": "test"}  # part of a split -> its name in `datasets`
+VERDICTS = {True: "yes", False: "no", None: "not judged: too few rows"}
 _PARQUET = "application/x-parquet"
 
 
@@ -55,8 +56,18 @@ def texts(
     model, config = MODELS[run["model"]["name"]], run["config"]
     datasets = {name: checks["datasets"][name] for name in columns}
     rows = {name: sum(shard.rows for shard in shards if shard.dataset == name) for name in datasets}
-    complete = all(entry["geometries"] == FAMILIES[name].count for name, entry in datasets.items())
+    number = {name: entry["geometries"] for name, entry in datasets.items()}
+    complete = all(number[name] == FAMILIES[name].count for name in datasets)
+    geometries = [(f"`{name}`", f"{number[name]:,}", f"{rows[name]:,}", FAMILIES[name].text) for name in datasets]
+    shares = {
+        name: [entry["stability"][c] / max(entry["rows"], 1) for c in CLASSES] for name, entry in datasets.items()
+    }
+    classes = [(name, *(f"{share[k]:.1%}" for share in shares.values())) for k, name in enumerate(CLASSES)]
+    judged = [
+        (c["check"], c["dataset"], f"{c['value']:.6g}", c["condition"], VERDICTS[c["passed"]]) for c in checks["checks"]
+    ]
     inputs = {name: ", ".join(f"`{column}`" for column in entry["inputs"]) for name, entry in datasets.items()}
+    of_configs = [_config_row(config, shards, splits) for config in configs]
     values = {
         "version": run["version"],
         "seed": run["seed"],
@@ -64,50 +75,26 @@ def texts(
         "draws": run["model"]["draws"],
         "limit": "the complete lists" if complete else "a pseudo-random sample of each list",
         "n_rows": f"{sum(rows.values()):,}",
-        "n_geometries": f"{sum(entry['geometries'] for entry in datasets.values()):,}",
+        "n_geometries": f"{sum(number.values()):,}",
         "n_datasets": len(datasets),
         "families": "; ".join(FAMILIES[name].text for name in datasets),
-        "geometry_table": _table(
-            ("dataset", "geometries", "rows", "what"),
-            (
-                (f"`{name}`", f"{datasets[name]['geometries']:,}", f"{rows[name]:,}", FAMILIES[name].text)
-                for name in rows
-            ),
-        ),
+        "geometry_table": _table(("dataset", "geometries", "rows", "what"), geometries),
         "label_note": model.text,
         "toy_note": model.toy_text,
         "example": next((config["name"] for config in configs if config["columns"] is None), configs[0]["name"]),
         "example_dataset": next(iter(datasets)),
-        "config_table": _table(
-            ("configuration", *VIEW.values()), (_config_row(config, shards, splits) for config in configs)
-        ),
+        "config_table": _table(("configuration", *VIEW.values()), of_configs),
         "split_list": "\n".join(f"- `{split}`: {_split_text(split, config)}" for split in splits),
         "split_names": ", ".join(f"`{split}`" for split in splits),
         "input_columns": "\n".join(f"- `{name}`: {names}" for name, names in inputs.items()),
-        "class_table": _table(
-            ("class", *datasets),
-            (
-                (name, *(f"{entry['stability'][name] / max(entry['rows'], 1):.1%}" for entry in datasets.values()))
-                for name in CLASSES
-            ),
-        ),
-        "check_table": _table(
-            ("check", "dataset", "value", "condition", "passed"),
-            (
-                (
-                    check["check"],
-                    check["dataset"],
-                    f"{check['value']:.6g}",
-                    check["condition"],
-                    _verdict(check["passed"]),
-                )
-                for check in checks["checks"]
-            ),
-        ),
+        "class_table": _table(("class", *datasets), classes),
+        "check_table": _table(("check", "dataset", "value", "condition", "passed"), judged),
         "citations": citations(run, columns).strip(),
+        "size": _size(sum(rows.values())),
+        "configs": _configs_text(configs),
     }
     return {
-        "README.md": f"---\n{_metadata(configs, sum(rows.values()))}---\n{_filled('README.md', values)}",
+        "README.md": _filled("README.md", values),
         "DATASHEET.md": _filled("DATASHEET.md", values),
         "LABELS.md": _label_text(model),
         "CITATION.bib": citations(run, columns),
@@ -145,12 +132,8 @@ def _split_text(split: str, config: dict) -> str:
     return SPLITS[split].text + (f" The smallest held out is {limits}." if limits else "")
 
 
-def _verdict(passed: bool | None) -> str:
-    return {True: "yes", False: "no", None: "not judged: too few rows"}[passed]
-
-
-def _metadata(configs: Sequence[dict], rows: int) -> str:
-    """The YAML at the head of a dataset card, which `datasets` and its hub read."""
+def _configs_text(configs: Sequence[dict]) -> str:
+    """The configurations as the YAML at the head of a dataset card has them, which `datasets` and its hub read."""
     entries = []
     for number, config in enumerate(configs):
         entry = {"config_name": config["name"]} | ({"default": True} if number == 0 else {})
@@ -158,15 +141,7 @@ def _metadata(configs: Sequence[dict], rows: int) -> str:
         if config["columns"] is not None:
             entry["columns"] = list(config["columns"])  # a list of its own: YAML writes a shared one as a reference
         entries.append(entry)
-    card = {
-        "pretty_name": "VacuaGym",
-        "license": "apache-2.0",
-        "task_categories": ["tabular-classification"],
-        "tags": ["physics", "string-theory", "calabi-yau", "out-of-distribution", "simulated-labels"],
-        "size_categories": [_size(rows)],
-        "configs": entries,
-    }
-    return yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=120).strip()
 
 
 def _size(rows: int) -> str:
@@ -231,19 +206,12 @@ def croissant(run: dict, columns: Mapping[str, Sequence[Column]], shards: Sequen
         }
         for dataset, described in columns.items()
     ]
-    return {
-        "@context": json.loads((TEMPLATES / "croissant_context.json").read_text(encoding="utf-8")),
-        "@type": "sc:Dataset",
-        "name": "VacuaGym",
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    return json.loads((TEMPLATES / "croissant.json").read_text(encoding="utf-8")) | {
         "description": f"{values['n_geometries']} string-theory geometries with exact features and {values['n_rows']} "
         f"simulated labels of vacuum stability. {values['label_note']} {values['toy_note']}",
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
         "citeAs": _own_citation(run),
-        "creator": {"@type": "Organization", "name": "The VacuaGym developers"},
-        "datePublished": yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))[
-            "date-released"
-        ].isoformat(),
-        "license": "https://spdx.org/licenses/Apache-2.0",
+        "datePublished": cited["date-released"].isoformat(),
         "version": run["version"],
         "distribution": [*files, *sets],
         "recordSet": records,
@@ -253,12 +221,11 @@ def croissant(run: dict, columns: Mapping[str, Sequence[Column]], shards: Sequen
 def _field(dataset: str, column: Column) -> dict:
     item = column.type.removeprefix("list<").removesuffix(">")
     kinds = {"string": "sc:Text", "bool": "sc:Boolean"}
-    unit = "" if column.unit == "1" else f" Unit: {column.unit}."
     return {
         "@type": "cr:Field",
         "@id": f"{dataset}/{column.name}",
         "name": f"{dataset}/{column.name}",
-        "description": f"{column.meaning}{unit}" + (f" Source: {column.source}." if column.source else ""),
+        "description": column.text,
         "dataType": kinds.get(item, "sc:Float" if item.startswith("float") else "sc:Integer"),
         **({"repeated": True} if item != column.type else {}),
         "source": {"fileSet": {"@id": f"{dataset}-files"}, "extract": {"column": column.name}},

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
+from vacuagym.errors import InputError
 from vacuagym.schema import COUPLING, FEATURE, STABILITY_COLUMNS, Column, names_of
-from vacuagym.tables.shards import write_text
+from vacuagym.tables.shards import AGAIN, write_text
 
 FILE = "data_dictionary.csv"
 _NAMES = ["table", "column", *Column._fields[1:]]
@@ -41,15 +42,23 @@ def build_data_dictionary(datasets: Sequence[str], model: Mapping, out: Path) ->
 
 
 def read_dictionary(path: Path) -> dict[str, list[Column]]:
-    """The data dictionary of a run: table -> its columns."""
+    """The data dictionary of a run: table -> its columns; InputError if there is none, or it is another table."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:  # the reader of polars takes 6 MB
+            lines = list(csv.reader(file))
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror}); run the workflow first") from error
+    if not lines or lines[0] != _NAMES:
+        raise InputError(path, f"is no table with the columns {', '.join(_NAMES)}; {AGAIN}")
     tables: dict[str, list[Column]] = {}
-    with open(path, newline="", encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            tables.setdefault(row.pop("table"), []).append(Column(row.pop("column"), **row))
+    for table, *column in lines[1:]:
+        tables.setdefault(table, []).append(Column(*column))
     return tables
 
 
-def inputs_of(dictionary: Mapping[str, Sequence[Column]], dataset: str) -> list[str]:
-    """Names of the columns of a dataset that its label may be predicted from: features and couplings."""
-    columns = [*dictionary[f"features/{dataset}"], *dictionary[f"labels/{dataset}"]]
-    return list(dict.fromkeys(names_of(columns, FEATURE, COUPLING)))
+def read_inputs(path: Path) -> dict[str, list[str]]:
+    """Names of the columns that labels may be predicted from, features and couplings, by dataset of a data dictionary."""
+    tables = read_dictionary(path)
+    datasets = [name.removeprefix("features/") for name in tables if name.startswith("features/")]
+    both = {dataset: [*tables[f"features/{dataset}"], *tables[f"labels/{dataset}"]] for dataset in datasets}
+    return {dataset: list(dict.fromkeys(names_of(columns, FEATURE, COUPLING))) for dataset, columns in both.items()}

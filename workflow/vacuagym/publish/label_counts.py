@@ -5,7 +5,7 @@ instance, of which there are some hundreds), over fixed bins, and one bit per ge
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,9 @@ from polars import selectors
 
 from vacuagym.errors import InputError
 from vacuagym.job import progress
+from vacuagym.publish.dictionary import read_inputs
 from vacuagym.schema import CLASSES, WITH_POINT
-from vacuagym.tables.frames import Shard, read_geometries, shards_of
+from vacuagym.tables.frames import BATCH_GEOMETRIES, Shard, read_frames, read_geometries, read_run
 from vacuagym.tables.shards import read_schema, write_text
 
 MAX_VALUES = 4096  # counts by value are given up for a column with more, of those that are compared with the label
@@ -32,28 +33,17 @@ CUTS = {  # column -> (which rows a threshold keeps, thresholds)
 _NAMES = sorted(CLASSES)
 _FINE = ("vacuum_type", "regime", "controlled", "failure_reason")
 _NUMBERS = ("min_eigenvalue", "max_eigenvalue", "grad_norm")
-_FIRST_ROWS = 1_000  # of a column of draws, which say whether it has too many values
+_FIRST_ROWS = 1_000  # of a column of draws, which say whether it has too many values to be read on
 _PASS_GEOMETRIES = 250_000  # whose duplicate groups are compared at a time
 
 
-def count_labels(
-    features: Mapping[str, Sequence[Path]],
-    labels: Mapping[str, Sequence[Path]],
-    stability: Mapping[str, Sequence[Path]],
-    splits: Mapping[str, Path],
-    inputs: Mapping[str, Sequence[str]],
-    out: Path,
-) -> None:
+def count_labels(files: Mapping[str, Path | Sequence[Path]], out: Path) -> None:
     """Count the labels of a run and write the counts as JSON: ``datasets``, ``crossing`` groups by split, ``log_edges``.
 
     Parameters
     ----------
-    features, labels, stability : mapping of str to sequence of Path
-        The shards of each dataset, in the order of the run.
-    splits : mapping of str to Path
-        Tables of the splits.
-    inputs : mapping of str to sequence of str
-        Of each dataset, the columns that a learner may see.
+    files : mapping of str to Path or sequence of Path
+        The run's features, labels and splits, see `read_run`; its data dictionary.
     out : Path
         The JSON file.
 
@@ -62,26 +52,23 @@ def count_labels(
     InputError
         A table is damaged or has the wrong rows, or a label is of an unknown class.
     """
-    shards = shards_of(features, labels)
-    counts, crossing = {}, dict.fromkeys(splits, 0)
-    for dataset, paths in stability.items():
-        of_dataset = [shard for shard in shards if shard.dataset == dataset]
-        counts[dataset] = count_dataset(of_dataset, paths, inputs[dataset])
-        for split, number in groups_across_parts(of_dataset, splits).items():
+    run, inputs = read_run(files), read_inputs(files["dictionary"])
+    counts, crossing = {}, dict.fromkeys(run.splits, 0)
+    for dataset, shards in run.by_dataset().items():
+        counts[dataset] = count_dataset(shards, inputs[dataset])
+        for split, number in groups_across_parts(shards, run.splits).items():
             crossing[split] += number
     result = {"datasets": counts, "crossing": crossing, "log_edges": LOG_EDGES.tolist()}
     write_text(out, [json.dumps(result, indent=1), "\n"])
 
 
-def count_dataset(shards: Sequence[Shard], stability: Sequence[Path], inputs: Sequence[str]) -> dict:
+def count_dataset(shards: Sequence[Shard], inputs: Sequence[str]) -> dict:
     """Everything that is counted of one dataset.
 
     Parameters
     ----------
     shards : sequence of Shard
         Those of the dataset.
-    stability : sequence of Path
-        The shares of the classes of their geometries.
     inputs : sequence of str
         The columns that a learner may see.
 
@@ -92,8 +79,8 @@ def count_dataset(shards: Sequence[Shard], stability: Sequence[Path], inputs: Se
 
         stability, classes
             Rows of each class; of each value of the other columns of classes.
-        explained_by
-            Input column -> share of the label's entropy that its value takes away.
+        by_input
+            Input column -> rows by class of each of its values; of columns with few values.
         by_feature
             Feature -> bins (smallest and largest value) and rows by class in each.
         hodge
@@ -107,76 +94,92 @@ def count_dataset(shards: Sequence[Shard], stability: Sequence[Path], inputs: Se
     types = label_types | feature_types
     scalar = [name for name in inputs if not types[name].startswith("list")]
     fine, numbers, cuts = ([name for name in names if name in label_types] for names in (_FINE, _NUMBERS, CUTS))
-    by_class = _Sums(["stability"])
-    by_fine, by_bin = {name: _Sums([name]) for name in fine}, {name: _Sums(["negative", "bin"]) for name in numbers}
-    by_pair, by_value = _Sums(["h11", "h21"]), {name: _Sums([name]) for name in (*ASSOCIATED, *scalar)}
+    by_class, by_pair, by_fine = _Sums("stability"), _Sums("h11", "h21"), {name: _Sums(name) for name in fine}
+    first = next(read_frames(shards[0].labels, ["sample", *(set(scalar) - set(feature_types))], _FIRST_ROWS))
+    many = {column.name for column in first if column.n_unique() > MAX_LABEL_VALUES}
+    by_value = {name: _Sums(name) for name in (*ASSOCIATED, *scalar) if name not in many}
+    histograms = {name: np.zeros((2, len(LOG_EDGES) + 1), dtype=np.int64) for name in numbers}
     seen, repeated, misplaced, largest_norm = np.zeros(0, dtype=np.uint8), 0, 0, None
+    of_geometry = ["geometry_id", *(name for name in by_value if name in feature_types)]
+    of_draw = dict.fromkeys(["geometry_id", "sample", "stability", "certified", *fine, *numbers, *cuts])
+    of_draw = [*of_draw | dict.fromkeys(name for name in by_value if name not in feature_types)]
     total = sum(shard.geometries for shard in shards)
     advance = progress(total, f"geometries of {shards[0].dataset}")
-    for shard, path in zip(shards, stability, strict=True):
-        ids = pl.read_parquet(shard.features, columns=["geometry_id"])["geometry_id"].to_numpy()
-        seen, again = _mark(seen, ids)
-        repeated, misplaced = repeated + again, misplaced + _misplaced(shard, ids)
-        # NaN stands for a quantity that a row does not have
-        draws = pl.scan_parquet(shard.labels).with_columns(selectors.float().fill_nan(None))
-        by_class.add(draws, [pl.len(), pl.sum("certified"), *(kept for name in cuts for kept in _kept(name))])
+    for geometries, draws in _batches(shards, of_geometry, of_draw):
+        seen, again = _mark(seen, geometries["geometry_id"].to_numpy())
+        repeated, misplaced = repeated + again, misplaced + draws["misplaced"].sum()
+        by_class.add(draws, pl.len(), pl.sum("certified"), *(kept for name in cuts for kept in _kept(name)))
+        by_pair.add(geometries, pl.len())
         for sums in by_fine.values():
-            sums.add(draws, [pl.len()])
-        for name, sums in by_bin.items():
-            sums.add(draws.select((pl.col(name) < 0).alias("negative"), _bin(name).alias("bin")), [pl.len()])
-        geometries = pl.concat([pl.scan_parquet(shard.features), _class_counts(path)], how="horizontal")
-        by_pair.add(geometries, [pl.len()])
-        for name in list(by_value):
-            if name in feature_types:
-                by_value[name].add(geometries, [pl.sum(CLASSES)])
-            elif draws.select(pl.col(name).head(_FIRST_ROWS).n_unique()).collect().item() <= MAX_LABEL_VALUES:
-                by_value[name].add(draws, [(pl.col("stability") == label).sum().alias(label) for label in CLASSES])
-            else:
+            sums.add(draws, pl.len())
+        for name, sums in list(by_value.items()):
+            sums.add(geometries if name in feature_types else draws, pl.sum(*CLASSES))
+            if len(sums.total) > (MAX_VALUES if name in ASSOCIATED else MAX_LABEL_VALUES):
                 del by_value[name]
-                continue
-            if len(by_value[name].total()) > (MAX_VALUES if name in ASSOCIATED else MAX_LABEL_VALUES):
-                del by_value[name]
+        for name, histogram in histograms.items():
+            histogram += _histogram(draws[name])
         if "grad_norm" in numbers:
-            norm = draws.filter("certified").select(pl.max("grad_norm")).collect().item()
+            norm = draws.filter("certified")["grad_norm"].max()
             largest_norm = max((n for n in (norm, largest_norm) if n is not None), default=None)
-        advance(shard.geometries)
+        advance(len(geometries))
 
-    classes = _all_classes(shards[0].labels.parent, by_class.total())
-    values = {name: sums.total().sort(name) for name, sums in by_value.items()}
+    classes = _all_classes(shards[0].labels.parent, by_class.total)
+    values = {name: sums.total.sort(name) for name, sums in by_value.items()}
     matrices = {name: table.select(_NAMES).to_numpy() for name, table in values.items()}
     binned = {name: _binned(values[name][name].to_numpy(), matrices[name]) for name in ASSOCIATED if name in values}
+    kept = {name: classes.select(f"{name} {k}" for k in range(len(CUTS[name][1]))).to_numpy().T for name in cuts}
     return {
         "geometries": total,
         "rows": classes["len"].sum(),
         "inputs": list(inputs),
         "stability": dict(classes.select("stability", "len").iter_rows()),
         "classes": {
-            name: {str(value): rows for value, rows in sums.total().sort(name).iter_rows()}
+            name: {str(value): rows for value, rows in sums.total.sort(name).iter_rows()}
             for name, sums in by_fine.items()
         },
         "certified_points": classes.filter(pl.col("stability").is_in(WITH_POINT))["certified"].sum(),
         "max_certified_grad_norm": largest_norm,
         "repeated_geometries": repeated,
         "misplaced_rows": misplaced,
-        "explained_by": {
-            name: explained_share(matrix)
+        "by_input": {
+            name: _by_class(matrix)
             for name, matrix in matrices.items()
             if name in scalar and len(matrix) <= MAX_LABEL_VALUES
         },
         "by_feature": {name: {"bins": bins, "rows": _by_class(matrix)} for name, (bins, matrix) in binned.items()},
-        "hodge": [column.to_list() for column in by_pair.total().sort("len", "h11", "h21").get_columns()],
-        "histograms": {name: _histogram(sums.total()) for name, sums in by_bin.items()},
+        "hodge": [column.to_list() for column in by_pair.total.sort("len", "h11", "h21").get_columns()],
+        "histograms": {
+            name: {"negative": bins[1].tolist(), "positive": bins[0].tolist()} for name, bins in histograms.items()
+        },
         "cuts": {
-            name: {
-                "keeps": CUTS[name][0],
-                "thresholds": list(CUTS[name][1]),
-                "rows": _by_class(
-                    classes.select(f"{name} {number}" for number in range(len(CUTS[name][1]))).to_numpy().T
-                ),
-            }
-            for name in cuts
+            name: {"keeps": how, "thresholds": list(thresholds), "rows": _by_class(kept[name])}
+            for name, (how, thresholds) in CUTS.items()
+            if name in cuts
         },
     }
+
+
+def _batches(
+    shards: Sequence[Shard], of_geometry: Sequence[str], of_draw: Sequence[str]
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Stream geometries and their draws, with one column per class: how many draws are of it, whether the draw is.
+
+    The draws also say whether a row is ``misplaced``, that is not the next draw of the next geometry. NaN, which stands for
+    a quantity that a row does not have, is null.
+    """
+    is_class = [(pl.col("stability") == name).alias(name) for name in CLASSES]
+    for shard in shards:
+        streams = (
+            read_frames(shard.features, of_geometry, BATCH_GEOMETRIES),
+            read_frames(shard.labels, of_draw, BATCH_GEOMETRIES * shard.draws),
+        )
+        for geometries, draws in zip(*streams, strict=True):
+            ids, samples = geometries["geometry_id"].to_numpy(), np.arange(shard.draws)
+            expected = pl.Series(np.repeat(ids, shard.draws)), pl.Series(np.tile(samples, len(ids)))
+            misplaced = (pl.col("geometry_id") != expected[0]) | (pl.col("sample") != expected[1])
+            draws = draws.with_columns(selectors.float().fill_nan(None), *is_class, misplaced=misplaced)
+            counts = draws.select(CLASSES).to_numpy().reshape(len(ids), shard.draws, len(CLASSES)).sum(axis=1)
+            yield geometries.hstack(pl.DataFrame(counts, CLASSES, orient="row").get_columns()), draws
 
 
 class _Sums:
@@ -184,38 +187,17 @@ class _Sums:
 
     Parameters
     ----------
-    keys : sequence of str
+    keys : str
         Names of the columns.
     """
 
-    def __init__(self, keys):
-        self.keys, self._found = keys, []
+    def __init__(self, *keys: str):
+        self.keys, self.total = keys, pl.DataFrame()
 
-    def add(self, rows: pl.LazyFrame, sums: Sequence[pl.Expr]) -> None:
-        """Add the sums over the rows of a table."""
-        found = rows.group_by(self.keys).agg(sums).collect(engine="streaming").drop_nulls(self.keys)
-        self._found.append(found.with_columns(pl.exclude(self.keys).cast(pl.Int64)))
-
-    def total(self) -> pl.DataFrame:
-        """The sums over all rows so far, one row per combination of keys, in no order."""
-        self._found = [pl.concat(self._found).group_by(self.keys).sum()]
-        return self._found[0]
-
-
-def _class_counts(stability: Path) -> pl.LazyFrame:
-    """Draws of each class of each geometry; columns named by `CLASSES`."""
-    shares = pl.scan_parquet(stability)
-    return shares.select(
-        (pl.col(f"fraction_{name}") * pl.col("n_draws")).round().cast(pl.Int64).alias(name) for name in CLASSES
-    )
-
-
-def _misplaced(shard: Shard, ids: np.ndarray) -> int:
-    """Label rows that are not the next draw of the next geometry."""
-    keys = pl.read_parquet(shard.labels, columns=["geometry_id", "sample"])
-    expected = np.repeat(ids, shard.draws), np.tile(np.arange(shard.draws), len(ids))
-    in_place = (keys["geometry_id"].to_numpy() == expected[0]) & (keys["sample"].to_numpy() == expected[1])
-    return int(np.count_nonzero(~in_place))
+    def add(self, rows: pl.DataFrame, *sums: pl.Expr) -> None:
+        """Add the sums over the rows of a table to ``total``, which has one row per combination of keys, in no order."""
+        found = rows.drop_nulls(self.keys).group_by(self.keys).agg(number.cast(pl.Int64) for number in sums)
+        self.total = pl.concat([self.total, found]).group_by(self.keys).sum() if len(self.total) else found
 
 
 def _all_classes(where: Path, found: pl.DataFrame) -> pl.DataFrame:
@@ -239,11 +221,15 @@ def _mark(seen: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, int]:
     return seen, len(ids) - len(unique) + int(before)
 
 
-def _bin(name: str) -> pl.Expr:
-    """How many of `LOG_EDGES` log10 of the absolute value reaches; null for zero and what is not finite."""
-    column = pl.col(name)
-    log = pl.when(column.is_finite() & (column != 0)).then(column.abs().log10())
-    return pl.lit(pl.Series(LOG_EDGES)).search_sorted(log, side="right")
+def _histogram(numbers: pl.Series) -> np.ndarray:
+    """Positive (row 0) and negative numbers in bins of log10 of the absolute value, int64 (2, bins).
+
+    The first bin is below all of `LOG_EDGES`, the last above; zero and what is not finite are in none.
+    """
+    numbers = numbers.filter(numbers.is_finite() & (numbers != 0)).to_numpy()
+    bins = np.searchsorted(LOG_EDGES, np.log10(np.abs(numbers)), side="right")
+    size = len(LOG_EDGES) + 1
+    return np.bincount((numbers < 0) * size + bins, minlength=2 * size).reshape(2, size)
 
 
 def _kept(name: str) -> list[pl.Expr]:
@@ -269,40 +255,6 @@ def _by_class(matrix: np.ndarray) -> dict[str, list[int]]:
     return dict(zip(_NAMES, matrix.T.tolist(), strict=True))
 
 
-def _histogram(counts: pl.DataFrame) -> dict[str, list[int]]:
-    """Rows by sign in each bin; the first bin is below all of `LOG_EDGES`, the last above."""
-    bins = np.zeros((2, len(LOG_EDGES) + 1), dtype=np.int64)
-    bins[counts["negative"].cast(pl.Int8).to_numpy(), counts["bin"].to_numpy()] = counts["len"].to_numpy()
-    return {"negative": bins[1].tolist(), "positive": bins[0].tolist()}
-
-
-def explained_share(matrix: np.ndarray) -> float:
-    """Share of the label's entropy that a value takes away: 1 for a copy of the label, 0 for chance.
-
-    Parameters
-    ----------
-    matrix : ndarray of int, shape (values, classes)
-        Numbers of rows.
-
-    Returns
-    -------
-    float
-        Theil's uncertainty coefficient, I(class; value) / H(class).
-    """
-    of_label = _entropy(matrix.sum(axis=0))
-    return _information(matrix) / of_label if of_label > 0 else 0.0
-
-
-def _information(matrix: np.ndarray) -> float:
-    """Mutual information of row and column of a matrix of counts, in bits."""
-    return _entropy(matrix.sum(axis=0)) + _entropy(matrix.sum(axis=1)) - _entropy(matrix.ravel())
-
-
-def _entropy(counts: np.ndarray) -> float:
-    p = counts[counts > 0] / counts.sum()
-    return float(-(p * np.log2(p)).sum())
-
-
 def groups_across_parts(
     shards: Sequence[Shard], splits: Mapping[str, Path], pass_geometries: int = _PASS_GEOMETRIES
 ) -> dict[str, int]:
@@ -326,14 +278,14 @@ def groups_across_parts(
         Number of groups by split.
     """
     passes = -(-sum(shard.geometries for shard in shards) // pass_geometries)
-    crossing = dict.fromkeys(splits, 0)
-    group, parts = pl.col("duplicate_group"), pl.col(*splits)
+    crossing, group, parts = dict.fromkeys(splits, 0), pl.col("duplicate_group"), pl.col(*splits).to_physical()
     for remainder in range(passes):
-        kept = [
-            geometries.filter(group % passes == remainder).select(group, parts.to_physical())
+        kept = pl.concat(
+            geometries.filter(group % passes == remainder).select(group, parts)
             for shard in shards
-            for geometries in read_geometries(shard, ["duplicate_group"], splits, 1_000)
-        ]
-        found = pl.concat(kept).group_by(group).agg(parts.min() != parts.max()).select(parts.sum())
-        crossing = {split: count + found[split].item() for split, count in crossing.items()}
+            for geometries in read_geometries(shard, ["duplicate_group"], splits)
+        ).sort(group)
+        for split in splits:  # one at a time in memory
+            crosses = (group == group.shift()) & (pl.col(split) != pl.col(split).shift())
+            crossing[split] += kept.select(group.filter(crosses).n_unique()).item()
     return crossing

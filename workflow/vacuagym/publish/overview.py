@@ -70,34 +70,25 @@ def describe(results: Path, name: str | None) -> Iterator[str]:
         There is no dictionary, or the name is not in it; says which names are close.
     """
     path = Path(results) / dictionary.FILE
-    names = ("table", "column", "type", "unit", "meaning", "source", "role")
-    entries = read_csv(path, dict.fromkeys(names, pl.String)).with_columns(
-        pl.col("table").str.split("/").list.get(1, null_on_oob=True).alias("dataset"),
-        pl.format(
-            "{}{}{}",
-            "meaning",
-            pl.when(pl.col("unit") == "1").then(pl.lit("")).otherwise(pl.format(" Unit: {}.", "unit")),
-            pl.when(pl.col("source") == "").then(pl.lit("")).otherwise(pl.format(" Source: {}.", "source")),
-        ).alias("text"),
-    )
-    datasets, tables, columns = (
-        entries[key].drop_nulls().unique(maintain_order=True).to_list() for key in ("dataset", "table", "column")
-    )
+    tables = dictionary.read_dictionary(path)
+    datasets = list(dict.fromkeys(table.partition("/")[2] for table in tables if "/" in table))
+    columns: dict[str, dict[tuple, list[str]]] = {}  # name, then what it is, and the tables it is in
+    for table, described in tables.items():
+        for column in described:
+            same = columns.setdefault(column.name, {})
+            same.setdefault((column.type, column.role, column.text), []).append(table)
     if name is None or name in datasets:
         if name:
             yield f"{name}: {FAMILIES[name].count:,} geometries. {FAMILIES[name].text}."
-            entries = entries.filter(dataset=name)
-        for table, count in entries.group_by("table", maintain_order=True).len().iter_rows():
-            yield f"{table:<20}{count:>4} columns"
+        for table, described in tables.items():
+            if name is None or table.endswith(f"/{name}"):
+                yield f"{table:<20}{len(described):>4} columns"
     elif name in tables:
-        for column, type_, role, text in (
-            entries.filter(table=name).select("column", "type", "role", "text").iter_rows()
-        ):
-            yield f"{column:<32}{type_:<16}{role:<10}{text}"
+        for column in tables[name]:
+            yield f"{column.name:<32}{column.type:<16}{column.role:<10}{column.text}"
     elif name in columns:
-        found = entries.filter(column=name).group_by("type", "role", "text", maintain_order=True)
-        for type_, role, text, where in found.agg(pl.col("table").str.join(", ")).iter_rows():
-            yield f"{name}: {type_}, {role}, in {where}. {text}"
+        for (type_, role, text), where in columns[name].items():
+            yield f"{name}: {type_}, {role}, in {', '.join(where)}. {text}"
     else:
         close = difflib.get_close_matches(name, [*datasets, *tables, *columns])
         hint = f"do you mean {', '.join(close)}?" if close else f"the tables are {', '.join(tables)}"

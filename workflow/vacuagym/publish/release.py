@@ -7,13 +7,15 @@ a list of file patterns, and no row is stored twice.
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.fingerprints import file_sha256
@@ -21,8 +23,16 @@ from vacuagym.job import progress
 from vacuagym.publish import cards, dictionary
 from vacuagym.schema import FEATURE, KEY, PART, PARTS, Column
 from vacuagym.tables import frames
-from vacuagym.tables.frames import read_draws, shards_of, to_arrow
-from vacuagym.tables.shards import arrow_schema, new_scratch, new_shard, read_schema, read_scratch, write_text
+from vacuagym.tables.frames import read_draws, read_run, to_arrow
+from vacuagym.tables.shards import (
+    arrow_schema,
+    in_blocks,
+    new_scratch,
+    new_shard,
+    read_schema,
+    read_scratch,
+    write_text,
+)
 
 BATCH_GEOMETRIES = 200  # whose draws are sorted at a time
 GROUP_BYTES = 500_000  # of a row group: rows differ much in length
@@ -65,25 +75,13 @@ def common_columns(columns: Mapping[str, Sequence[Column]]) -> list[str]:
     return [column.name for column in first if all((column.name, column.type) in other for other in shared)]
 
 
-def build_release(
-    features: Mapping[str, Sequence[Path]],
-    labels: Mapping[str, Sequence[Path]],
-    splits: Mapping[str, Path],
-    dictionary_file: Path,
-    manifest_file: Path,
-    validation: Path,
-    out: Path,
-) -> None:
+def build_release(files: Mapping[str, Path | Sequence[Path]], out: Path) -> None:
     """Write the release into a folder, which is emptied first.
 
     Parameters
     ----------
-    features, labels : mapping of str to sequence of Path
-        The shards of each dataset, in the order of the run.
-    splits : mapping of str to Path
-        Tables of the splits.
-    dictionary_file, manifest_file, validation : Path
-        What the run says of its columns, its files and its labels.
+    files : mapping of str to Path or sequence of Path
+        The run's features, labels and splits, see `read_run`; its data dictionary, manifest and validation.
     out : Path
         The folder.
 
@@ -92,22 +90,19 @@ def build_release(
     InputError
         A table is damaged, or does not have the geometries of the features in their order.
     """
-    described = dictionary.read_dictionary(dictionary_file)
-    columns = {dataset: columns_of(described, dataset, list(splits)) for dataset in features}
-    sources = shards_of(features, labels)
+    run, described = read_run(files), dictionary.read_dictionary(files["dictionary"])
+    splits, columns = list(run.splits), {name: columns_of(described, name, run.splits) for name in run.by_dataset()}
     shutil.rmtree(out, ignore_errors=True)
     shards = []
-    for dataset in features:
-        of_dataset = [source for source in sources if source.dataset == dataset]
-        for parts in _scatter(out, columns[dataset], of_dataset, splits):
+    for dataset, sources in run.by_dataset().items():
+        for parts in _scatter(out, columns[dataset], sources, run.splits):
             shards += _write_files(out, dataset, columns[dataset], splits, parts)
-    run = json.loads(manifest_file.read_text(encoding="utf-8"))
-    checks = json.loads(validation.read_text(encoding="utf-8"))
+    manifest, checks = (json.loads(files[name].read_text(encoding="utf-8")) for name in ("manifest", "validation"))
     write_text(out / dictionary.FILE, [_dictionary_text(columns)])
-    configs = _configs(list(splits), columns, shards)
-    for name, text in cards.texts(run, checks, columns, configs, shards, list(splits)).items():
+    configs = _configs(splits, columns, shards)
+    for name, text in cards.texts(manifest, checks, columns, configs, shards, splits).items():
         write_text(out / name, [text])
-    shutil.copyfile(validation, out / "validation.json")
+    shutil.copyfile(files["validation"], out / "validation.json")
     print(f"{len(shards)} files, {sum(shard.rows for shard in shards):,} rows, {len(configs)} configurations")
 
 
@@ -116,11 +111,11 @@ def _scatter(
 ) -> list[tuple[str, ...]]:
     """Sort the draws of one dataset into scratch files by their parts; the tuples of parts there are, sorted."""
     writers, schema = {}, arrow_schema(columns, {})
+    of_geometry = [name for name in read_schema(sources[0].features) if name in schema.names]
+    of_draw = [name for name in schema.names if name not in of_geometry and name not in splits]
     advance = progress(sum(source.geometries for source in sources), f"geometries of {sources[0].dataset}")
     with ExitStack() as open_files:
         for source in sources:
-            of_geometry = [name for name in read_schema(source.features) if name in schema.names]
-            of_draw = [name for name in schema.names if name not in of_geometry and name not in splits]
             for draws in read_draws(source, of_geometry, of_draw, splits, BATCH_GEOMETRIES):
                 draws, start = draws.sort(*splits, maintain_order=True), 0
                 rows = to_arrow(draws, schema)
@@ -142,7 +137,7 @@ def _write_files(
     Memory holds one group and what a file says of its groups.
     """
     scratch = _scratch(out, dataset, parts)
-    groups = read_scratch(scratch, GROUP_BYTES)
+    groups = _groups(read_scratch(scratch))
     recipe = {"table": f"release/{dataset}", "parts": dict(zip(splits, parts, strict=True))}
     for number, first in enumerate(groups):
         name, rows = f"{_stem(dataset, parts)}-{number:05d}.parquet", 0
@@ -152,6 +147,33 @@ def _write_files(
                 rows += len(group)
         yield Shard(name, dataset, parts, rows, (out / name).stat().st_size, file_sha256(out / name))
     scratch.unlink()
+
+
+def _groups(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The rows in groups that end with the row that fills `GROUP_BYTES`, wherever batches end."""
+    rest: list[pa.RecordBatch] = []
+    for block in in_blocks(batches, BATCH_GEOMETRIES):
+        rows = pa.concat_batches([*rest, block])
+        ends, start = np.cumsum(_row_bytes(rows)), 0
+        while (stop := int(np.searchsorted(ends, GROUP_BYTES)) + 1) <= len(rows):
+            yield rows.slice(start, stop - start)
+            ends, start = ends - ends[stop - 1], stop
+        rest = [rows.slice(start)]
+    yield from (rows for rows in rest if len(rows))
+
+
+def _row_bytes(rows: pa.RecordBatch) -> np.ndarray:
+    """Bytes of the values of each row."""
+    fixed, total = 0, np.zeros(len(rows), dtype=np.int64)
+    for array in rows.columns:
+        type_ = array.type
+        if pa.types.is_list(type_) or pa.types.is_string(type_):
+            width = type_.value_type.bit_width // 8 if pa.types.is_list(type_) else 1
+            offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset :][: len(array) + 1]
+            total += width * np.diff(offsets)
+        else:
+            fixed += -(-type_.bit_width // 8)
+    return total + fixed
 
 
 def _stem(dataset: str, parts: Sequence[str]) -> str:

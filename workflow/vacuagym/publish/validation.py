@@ -36,6 +36,8 @@ def validate_labels(counts: Path, thresholds: Mapping[str, float], out: Path) ->
     for entry in datasets.values():
         matrices = {name: np.array(list(table["rows"].values())).T for name, table in entry["by_feature"].items()}
         entry["association"] = {name: association(matrix) for name, matrix in matrices.items()}
+        matrices = {name: np.array(list(rows.values())).T for name, rows in entry.pop("by_input").items()}
+        entry["explained_by"] = {name: explained_share(matrix) for name, matrix in matrices.items()}
         del entry["hodge"]  # of the figures alone
     checks = [check for dataset, entry in datasets.items() for check in checks_of(dataset, entry, thresholds)]
     checks += [
@@ -89,31 +91,21 @@ def checks_of(dataset: str, counts: Mapping, thresholds: Mapping[str, float]) ->
     enough = counts["geometries"] >= thresholds["min_geometries"]
     with_point = sum(classes[name] for name in WITH_POINT)
     p_values = [entry["p_value"] for entry in counts["association"].values()]
+    certified = counts["certified_points"] / max(with_point, 1)
+    p_value, explained = min(1.0, len(p_values) * min(p_values)), max(counts["explained_by"].values(), default=0.0)
     judged = [
         ("share of failed rows", classes["failed"] / rows, "<=", "max_failed_share", enough),
         ("share of the largest class", max(shares), "<=", "max_class_share", enough),
         ("classes with at least 1 % of the rows", sum(s >= 0.01 for s in shares), ">=", "min_classes", enough),
         (
             "certified share of rows with a critical point",
-            counts["certified_points"] / max(with_point, 1),
+            certified,
             ">=",
             "min_certified_share",
-            enough and with_point > 0,
+            enough and with_point,
         ),
-        (
-            "share of the label's entropy in one input column",
-            max(counts["explained_by"].values(), default=0.0),
-            "<=",
-            "max_explained_share",
-            enough,
-        ),
-        (
-            "p-value of no association with the geometry",
-            min(1.0, len(p_values) * min(p_values)),
-            "<=",
-            "max_association_p_value",
-            enough,
-        ),
+        ("share of the label's entropy in one input column", explained, "<=", "max_explained_share", enough),
+        ("p-value of no association with the geometry", p_value, "<=", "max_association_p_value", enough),
     ]
     if counts["max_certified_grad_norm"] is not None:
         norm = counts["max_certified_grad_norm"]
@@ -123,6 +115,29 @@ def checks_of(dataset: str, counts: Mapping, thresholds: Mapping[str, float]) ->
         _check("label rows out of place", dataset, counts["misplaced_rows"], "=", 0),
         *(_check(name, dataset, value, how, thresholds[key], enough) for name, value, how, key, enough in judged),
     ]
+
+
+def explained_share(matrix: np.ndarray) -> float:
+    """Share of the label's entropy that a value takes away: 1 for a copy of the label, 0 for chance.
+
+    Parameters
+    ----------
+    matrix : ndarray of int, shape (values, classes)
+        Numbers of rows.
+
+    Returns
+    -------
+    float
+        Theil's uncertainty coefficient, I(class; value) / H(class).
+    """
+    of_label = float(entropy(matrix.sum(axis=0), base=2))
+    return _information(matrix) / of_label if of_label > 0 else 0.0
+
+
+def _information(matrix: np.ndarray) -> float:
+    """Mutual information of row and column of a matrix of counts, in bits."""
+    of_row, of_column, of_both = (entropy(counts, base=2) for counts in (matrix.sum(1), matrix.sum(0), matrix.ravel()))
+    return float(of_row + of_column - of_both)
 
 
 def association(matrix: np.ndarray) -> dict[str, float]:
@@ -142,10 +157,7 @@ def association(matrix: np.ndarray) -> dict[str, float]:
         cramers_v, corrected for bias (Bergsma 2013, J. Korean Stat. Soc. 42, 323); mutual_information in bits, of all
         rows; p_value of Pearson's chi-squared test of independence.
     """
-    of_class, of_bin, of_both = (
-        entropy(counts, base=2) for counts in (matrix.sum(axis=0), matrix.sum(axis=1), matrix.ravel())
-    )
-    information = float(of_class + of_bin - of_both)
+    information = _information(matrix)
     table = matrix[matrix.sum(axis=1) > 0]
     if len(table):
         table = table[:, table.sum(axis=1).min() * table.sum(axis=0) / table.sum() >= MIN_EXPECTED]

@@ -15,7 +15,7 @@ import pyarrow as pa
 from vacuagym.errors import InputError
 from vacuagym.schema import DATASET, GEOMETRY_ID, PART, PARTS, SAMPLE
 from vacuagym.tables.hashing import salted
-from vacuagym.tables.shards import AGAIN, read_batches, read_recipe, write_text
+from vacuagym.tables.shards import AGAIN, check_input, in_blocks, read_batches, read_recipe, write_text
 
 BATCH_GEOMETRIES = 3_000  # side by side at a time
 
@@ -29,17 +29,7 @@ def read_frames(
 
     Errors are those of `vacuagym.tables.shards.read_batches`.
     """
-    held, count = [], 0
-    for batch in read_batches(path, columns, start, stop, rows):
-        held.append(pl.from_arrow(batch))
-        count += len(batch)
-        if count >= rows:
-            table = pl.concat(held)
-            for first in range(0, count - rows + 1, rows):
-                yield table.slice(first, rows)
-            held, count = [table.slice(count - count % rows)], count % rows
-    if count:
-        yield pl.concat(held)
+    return in_blocks(map(pl.from_arrow, read_batches(path, columns, start, stop, rows)), rows, pl.concat)
 
 
 class Shard(NamedTuple):
@@ -53,30 +43,47 @@ class Shard(NamedTuple):
     draws: int  # of each geometry
 
 
-def shards_of(features: Mapping[str, Sequence[Path]], labels: Mapping[str, Sequence[Path]]) -> list[Shard]:
-    """The shards of a run.
+class Run(NamedTuple):
+    """The tables of a run that stand side by side: the same geometries in the same order."""
+
+    shards: list[Shard]
+    splits: dict[str, Path]  # the table of each split
+
+    def by_dataset(self) -> dict[str, list[Shard]]:
+        """The shards of each dataset."""
+        datasets = dict.fromkeys(shard.dataset for shard in self.shards)
+        return {name: [shard for shard in self.shards if shard.dataset == name] for name in datasets}
+
+
+def read_run(tables: Mapping[str, Sequence[Path]], recipe: dict | None = None) -> Run:
+    """Look at the tables of a run.
 
     Parameters
     ----------
-    features, labels : mapping of str to sequence of Path
-        The shards of each dataset, in the order of the run.
+    tables : mapping of str to sequence of Path
+        The files of features and labels, in the order of the run, each in a folder with the name of its dataset; of splits.
+    recipe : dict, optional
+        Of the table that is made from these; each of them must be what it expects.
 
     Raises
     ------
     InputError
-        A table is damaged, or the labels are not as many as the same number of draws of each geometry.
+        A table is damaged or of another run, or the labels are not as many as the same number of draws of each geometry.
     """
+    features, labels, splits = (tables[name] for name in ("features", "labels", "splits"))
+    for path in (*features, *labels, *splits) if recipe else ():
+        check_input(path, recipe)
     shards, start = [], 0
-    for dataset, paths in features.items():
-        for path, label_path in zip(paths, labels[dataset], strict=True):
-            (geometries, _, made), (rows, _, labelled) = read_recipe(path), read_recipe(label_path)
-            if not made.get("dataset", dataset) == labelled.get("dataset", dataset) == dataset:
-                raise InputError(path, f"or its labels belong to another dataset than {dataset}; {AGAIN}")
-            if rows == 0 or rows % geometries:
-                raise InputError(label_path, f"has {rows} rows for {geometries} geometries; {AGAIN}")
-            shards.append(Shard(dataset, path, label_path, start, geometries, rows // geometries))
-            start += geometries
-    return shards
+    for path, label_path in zip(features, labels, strict=True):
+        (geometries, _, made), (rows, _, labelled) = read_recipe(path), read_recipe(label_path)
+        dataset = path.parent.name
+        if not made.get("dataset", dataset) == labelled.get("dataset", dataset) == dataset:
+            raise InputError(path, f"or its labels belong to another dataset than {dataset}; {AGAIN}")
+        if rows == 0 or rows % geometries:
+            raise InputError(label_path, f"has {rows} rows for {geometries} geometries; {AGAIN}")
+        shards.append(Shard(dataset, path, label_path, start, geometries, rows // geometries))
+        start += geometries
+    return Run(shards, {path.stem: path for path in splits})
 
 
 def read_geometries(
@@ -90,16 +97,14 @@ def read_geometries(
     Arguments and errors are those of `read_draws`.
     """
     splits, id_ = splits or {}, GEOMETRY_ID.name
-    streams = [read_frames(shard.features, _with([id_], feature_columns), geometries)]
-    streams += [
-        read_frames(path, [id_, PART.name], geometries, shard.start, shard.start + shard.geometries)
-        for path in splits.values()
-    ]
-    for frame, *others in zip(*streams, strict=True):
-        for path, other in zip(splits.values(), others, strict=True):
+    rows = geometries, shard.start, shard.start + shard.geometries
+    of_parts = [read_frames(path, [id_, PART.name], *rows) for path in splits.values()]
+    of_features = read_frames(shard.features, _with_keys([id_], feature_columns), geometries)
+    for frame, *others in zip(of_features, *of_parts, strict=True):
+        for (split, path), other in zip(splits.items(), others, strict=True):
             _check_order(path, other, frame)
-        parts = [other[PART.name].cast(_PARTS).alias(split) for split, other in zip(splits, others, strict=True)]
-        yield frame.hstack(parts)
+            frame = frame.with_columns(other[PART.name].cast(_PARTS).alias(split))
+        yield frame
 
 
 def read_draws(
@@ -125,20 +130,17 @@ def read_draws(
     InputError
         A table does not have the geometries of the features in their order.
     """
-    id_, known = GEOMETRY_ID.name, {DATASET.name}
-    feature_columns, label_columns = (
-        [name for name in names if name not in known] for names in (feature_columns, label_columns)
-    )
-    reads = _with([id_, SAMPLE.name], label_columns)
+    reads = _with_keys([GEOMETRY_ID.name, SAMPLE.name], label_columns)
     draws = read_frames(shard.labels, reads, geometries * shard.draws)
     for frame, draw in zip(read_geometries(shard, feature_columns, splits, geometries), draws, strict=True):
         frame = frame[np.repeat(np.arange(len(frame)), shard.draws)]
         _check_order(shard.labels, draw, frame)
-        yield frame.select(pl.lit(shard.dataset).alias(DATASET.name), pl.all()).hstack(draw.drop(id_).get_columns())
+        dataset = pl.lit(shard.dataset).alias(DATASET.name)
+        yield frame.select(dataset, pl.all()).hstack(draw.drop(GEOMETRY_ID.name).get_columns())
 
 
-def _with(keys: list[str], columns: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys([*keys, *columns]))
+def _with_keys(keys: list[str], columns: Sequence[str]) -> list[str]:
+    return [name for name in dict.fromkeys([*keys, *columns]) if name != DATASET.name]
 
 
 def _check_order(path: Path, frame: pl.DataFrame, expected: pl.DataFrame) -> None:

@@ -20,7 +20,7 @@ from vacuagym.schema import Column
 from vacuagym.tables.arrays import Columns, Ragged
 
 BATCH_ROWS = 1_000  # rows held at a time, and rows a row group or a page: memory does not depend on a table's length
-HELD_BATCHES = 50  # pieces of a row group: each takes some 10 kB, however few its rows
+HELD_TABLES = 50  # pieces of a block: each takes some 10 kB, however few its rows
 AGAIN = "delete it and run again"
 _METADATA_KEY = b"vacuagym"
 
@@ -326,46 +326,34 @@ def new_scratch(path: Path, schema: pa.Schema) -> Iterator[Callable[[pa.RecordBa
         file.close()
 
 
-def read_scratch(path: Path, group_bytes: int) -> Iterator[pa.RecordBatch]:
-    """Read a file of `new_scratch` in groups for a writer of `new_shard`.
-
-    A group ends with the row that fills ``group_bytes``, wherever batches end: what a writer makes of it depends on
-    nothing but the rows.
-    """
-    held, held_bytes = [], 0
+def read_scratch(path: Path) -> Iterator[pa.RecordBatch]:
+    """Read a file of `new_scratch`, in the batches that were written."""
     with pa.OSFile(str(path)) as file, pa.ipc.open_stream(file) as reader:
-        for batch in reader:
-            held.append(batch)
-            held_bytes += batch.nbytes
-            if held_bytes >= group_bytes or len(held) == HELD_BATCHES:
-                *groups, rest = _cut(pa.concat_batches(held), group_bytes)
-                yield from groups
-                held, held_bytes = [rest], rest.nbytes
-    if held:
-        yield from (group for group in _cut(pa.concat_batches(held), group_bytes) if len(group))
+        yield from reader
 
 
-def _cut(rows: pa.RecordBatch, group_bytes: int) -> Iterator[pa.RecordBatch]:
-    """Groups that are full, then the rows that are left, possibly none."""
-    ends, start = np.cumsum(_row_bytes(rows)), 0
-    while (stop := int(np.searchsorted(ends, group_bytes)) + 1) <= len(rows):
-        yield rows.slice(start, stop - start)
-        ends, start = ends - ends[stop - 1], stop
-    yield rows.slice(start)
+def in_blocks(tables: Iterable, rows: int, concatenate: Callable = pa.concat_batches) -> Iterator:
+    """The rows of tables, exactly ``rows`` at a time but for the last ones.
 
-
-def _row_bytes(batch: pa.RecordBatch) -> np.ndarray:
-    """Bytes of the values of each row."""
-    fixed, total = 0, np.zeros(len(batch), dtype=np.int64)
-    for array in batch.columns:
-        type_ = array.type
-        if pa.types.is_list(type_) or pa.types.is_string(type_):
-            width = type_.value_type.bit_width // 8 if pa.types.is_list(type_) else 1
-            offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset :][: len(array) + 1]
-            total += width * (offsets[1:] - offsets[:-1])
-        else:
-            fixed += -(-type_.bit_width // 8)
-    return total + fixed
+    Parameters
+    ----------
+    tables : iterable
+        Record batches, or whatever ``concatenate`` puts together and ``slice`` cuts, as data frames.
+    rows : int
+    concatenate : callable
+        From a list of tables to a table.
+    """
+    held, count = [], 0
+    for table in tables:
+        held.append(table)
+        count += len(table)
+        if count >= rows or len(held) == HELD_TABLES:
+            whole = concatenate(held)
+            for first in range(0, count - rows + 1, rows):
+                yield whole.slice(first, rows)
+            held, count = [whole.slice(count - count % rows)], count % rows
+    if count:
+        yield concatenate(held)
 
 
 def write_text(path: Path, pieces: Iterable[str]) -> None:

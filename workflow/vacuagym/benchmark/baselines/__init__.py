@@ -9,18 +9,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from vacuagym import models
 from vacuagym.benchmark.baselines.base import CYCLE, Baseline
 from vacuagym.benchmark.baselines.inputs import Inputs, inputs_of
-from vacuagym.benchmark.baselines.rows import Rows, checked_shards, in_blocks
+from vacuagym.benchmark.baselines.rows import Rows
 from vacuagym.benchmark.scoring import N_TALLY, SCORE_COLUMNS, class_code, scores, tally, write_scores
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
 from vacuagym.registry import Registry
 from vacuagym.schema import CLASSES, KEY, Column
+from vacuagym.tables.frames import read_run
+from vacuagym.tables.shards import in_blocks
 
+BLOCK_ROWS = 2_000  # predicted at a time, whatever the shards: not even rounding depends on them
 BASELINES = Registry(
     "baseline",
     __name__,
@@ -38,21 +42,13 @@ COLUMNS = (
 )
 
 
-def score_baselines(
-    features: Mapping[str, Sequence[Path]],
-    labels: Mapping[str, Sequence[Path]],
-    split: Path,
-    recipe: dict,
-    out: Path,
-) -> None:
+def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Path) -> None:
     """Score every baseline with every seed on the test part of a dataset.
 
     Parameters
     ----------
-    features, labels : mapping of str to sequence of Path
-        The shards of every dataset of the run, in the order of the run.
-    split : Path
-        Table of the split.
+    tables : mapping of str to sequence of Path
+        Of the run's features, labels and split, see `read_run`.
     recipe : dict
         Of ``out``: split, dataset, model, seed, and settings: train_rows, the rows a model is fitted on at most, and
         seeds, how many there are.
@@ -64,14 +60,14 @@ def score_baselines(
     InputError
         A table is damaged or of another run; there are no rows to train or test on, or only of one class.
     """
-    shards = checked_shards(features, labels, split, recipe)
-    dataset, settings = recipe["dataset"], recipe["settings"]
+    run, dataset, settings = read_run(tables, recipe), recipe["dataset"], recipe["settings"]
+    [split] = run.splits.values()
     is_held_out = SPLITS[recipe["split"]].holds_out == dataset
-    trained = [name for name in features if (name != dataset) == is_held_out]
+    trained = [name for name in run.by_dataset() if (name != dataset) == is_held_out]
     model = models.labeller(recipe["model"], recipe["seed"]).model
     inputs = inputs_of([FAMILIES[name] for name in dict.fromkeys([*trained, dataset])], model)
-    train = Rows([shard for shard in shards if shard.dataset in trained], split, model, inputs)
-    test = Rows([shard for shard in shards if shard.dataset == dataset], split, model, inputs)
+    train = Rows([shard for shard in run.shards if shard.dataset in trained], split, model, inputs)
+    test = Rows(run.by_dataset()[dataset], split, model, inputs)
 
     fitted, n_train = {}, 0
     for seed in range(settings["seeds"]):  # one sample at a time in memory
@@ -86,7 +82,7 @@ def score_baselines(
     print(f"{len(inputs.groups)} inputs, {n_train:,} training rows of {', '.join(trained)}")
 
     tallies = {key: np.zeros(N_TALLY) for key in fitted}
-    for rows in in_blocks(test.read("test")):
+    for rows in in_blocks(test.read("test"), BLOCK_ROWS, pl.concat):
         x, truth = inputs.matrix(rows), rows.select(class_code()).to_series().to_numpy()
         for key, predict in fitted.items():
             p = predict(x)

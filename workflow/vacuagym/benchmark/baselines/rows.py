@@ -1,8 +1,7 @@
 """Rows to train and test on: draws of a run, with their inputs."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -14,29 +13,7 @@ from vacuagym.benchmark.scoring import class_code
 from vacuagym.errors import InputError
 from vacuagym.models.base import LabelModel
 from vacuagym.schema import PART, names_of
-from vacuagym.tables.frames import Shard, read_draws, shards_of
-from vacuagym.tables.shards import check_input
-
-BLOCK_ROWS = 2_000  # rows predicted at a time
-
-
-def checked_shards(
-    features: Mapping[str, Sequence[Path]], labels: Mapping[str, Sequence[Path]], split: Path, recipe: dict
-) -> list[Shard]:
-    """The shards of a run, after checking that each table is whole and what the recipe of its reader expects.
-
-    Parameters
-    ----------
-    features, labels : mapping of str to sequence of Path
-        The shards of every dataset of the run, in the order of the run.
-    split : Path
-        Table of the split.
-    recipe : dict
-        Of the table that is made from these.
-    """
-    for path in (split, *chain(*features.values()), *chain(*labels.values())):
-        check_input(path, recipe)
-    return shards_of(features, labels)
+from vacuagym.tables.frames import Shard, read_draws
 
 
 @dataclass(frozen=True)
@@ -105,15 +82,3 @@ class Rows:
                 keys.append(mine.select("geometry_id", "sample", class_code().alias("class")))
             first += len(rows)
         return x, pl.concat(keys)
-
-
-def in_blocks(frames: Iterable[pl.DataFrame], rows: int = BLOCK_ROWS) -> Iterator[pl.DataFrame]:
-    """The rows of frames in blocks of a fixed size, so that not even rounding depends on the shards."""
-    held = pl.DataFrame()
-    for frame in frames:
-        held = pl.concat([held, frame]) if len(held) else frame
-        whole = len(held) - len(held) % rows
-        yield from held[:whole].iter_slices(rows)
-        held = held[whole:]
-    if len(held):
-        yield held

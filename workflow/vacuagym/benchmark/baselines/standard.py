@@ -40,47 +40,25 @@ def _gradient_boosting(seed: int, rows: int):
 
 _ALL = (COUPLINGS, N_MODULI, TABLE)
 
-BASELINES = (
-    Baseline(
-        name="majority",
-        text="Class frequencies of the training rows, whatever the inputs",
-        sees=(N_MODULI,),
-        make=_majority,
-    ),
-    Baseline(
-        name="n_moduli_only",
-        text="Gradient boosting on the number of moduli alone",
-        sees=(N_MODULI,),
-        make=_gradient_boosting,
-    ),
-    Baseline(
-        name="couplings_only",
-        text="Gradient boosting on the couplings alone",
-        sees=(COUPLINGS,),
-        make=_gradient_boosting,
-    ),
-    Baseline(
-        name="logistic_regression",
-        text="Logistic regression on the ranks of all features and couplings",
-        sees=_ALL,
-        make=_logistic_regression,
-    ),
-    Baseline(
-        name="mlp",
-        text="Two hidden layers of 64 units on the ranks of all features and couplings",
-        sees=_ALL,
-        make=_mlp,
-    ),
-    Baseline(
-        name="gradient_boosting",
-        text="Gradient boosting on all features and couplings",
-        sees=_ALL,
-        make=_gradient_boosting,
-    ),
-    Baseline(
-        name="gradient_boosting_cyclic",
-        text="Gradient boosting on all features and couplings, and on statistics of the cycle of curves",
-        sees=(*_ALL, CYCLE),
-        make=_gradient_boosting,
-    ),
+BASELINES = tuple(
+    Baseline(name=name, text=text, sees=sees, make=make)
+    for name, text, sees, make in (
+        ("majority", "Class frequencies of the training rows, whatever the inputs", (N_MODULI,), _majority),
+        ("n_moduli_only", "Gradient boosting on the number of moduli alone", (N_MODULI,), _gradient_boosting),
+        ("couplings_only", "Gradient boosting on the couplings alone", (COUPLINGS,), _gradient_boosting),
+        (
+            "logistic_regression",
+            "Logistic regression on the ranks of all features and couplings",
+            _ALL,
+            _logistic_regression,
+        ),
+        ("mlp", "Two hidden layers of 64 units on the ranks of all features and couplings", _ALL, _mlp),
+        ("gradient_boosting", "Gradient boosting on all features and couplings", _ALL, _gradient_boosting),
+        (
+            "gradient_boosting_cyclic",
+            "Gradient boosting on all features and couplings, and on statistics of the cycle of curves",
+            (*_ALL, CYCLE),
+            _gradient_boosting,
+        ),
+    )
 )

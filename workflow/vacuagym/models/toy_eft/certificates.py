@@ -142,14 +142,6 @@ def _count_below(n, matrix, x, factors, pair):
 
 def certify_workspace(potential, n):
     """The arrays that `certify` works in for problems of n fields."""
-    shapes = (
-        (potential.n_state(n),),
-        (n,),
-        (4, n),
-        (n, n),
-        (n, n),
-        (potential.n_work(n),),
-        (potential.n_couplings(n),),
-        (N_REPORT,),
-    )
+    state, work, couplings = potential.n_state(n), potential.n_work(n), potential.n_couplings(n)
+    shapes = (state,), (n,), (4, n), (n, n), (n, n), (work,), (couplings,), (N_REPORT,)
     return tuple(lane_storage(*shape) for shape in shapes)

@@ -20,26 +20,8 @@ derivatives            (n, c, state, gradient, hessian, work) -> V; fills the gr
                        the Hessian (n, n); V is NaN outside the potential's domain
 third_derivative       (n, c, state, radius) -> bound of |D^3 V| on the ball of that radius around x
 rounding               (n, c, state, work) -> bounds of the rounding errors of the gradient and the Hessian
-reset, extend          `no_reset` and `no_extend` if n_state = n; else they set and move the rest of a state
+reset, extend          set and move the rest of a state, if n_state > n
 escapes                (n, c, state, gradient, work) -> whether V is proved to fall from x all the way to infinity: to
-                       VALUE_AT_INFINITY, or without bound if that is math.inf; `never_escapes` if it cannot
+                       VALUE_AT_INFINITY, or without bound if that is math.inf
 =====================  ================================================================================================
 """
-
-from numba.core.extending import register_jitable
-
-
-@register_jitable
-def no_reset(n, c, state):
-    """For potentials whose state is the fields alone."""
-
-
-@register_jitable
-def no_extend(n, c, state, step, work):
-    """For potentials whose state is the fields alone."""
-
-
-@register_jitable
-def never_escapes(n, c, state, gradient, work):
-    """For potentials bounded from below."""
-    return state[0] < state[0]

@@ -199,18 +199,7 @@ def _reflect(n, factors, gradient, guide, step):
 
 def search_workspace(potential, n):
     """The arrays that `search` works in for problems of n fields."""
-    n_state = potential.n_state(n)
-    integers = np.zeros(LANES, dtype=np.int64)
-    return (
-        lane_storage(n_state),
-        lane_storage(n_state),
-        lane_storage(n_state),
-        lane_storage(5, n),
-        lane_storage(n, n),
-        lane_storage(potential.n_work(n)),
-        lane_storage(potential.n_couplings(n)),
-        lane_storage(4),
-        np.zeros(n_state),
-        integers,
-        integers.copy(),
-    )
+    state, work, couplings = potential.n_state(n), potential.n_work(n), potential.n_couplings(n)
+    shapes = (state,), (state,), (state,), (5, n), (n, n), (work,), (couplings,), (4,)
+    integers = np.zeros((2, LANES), dtype=np.int64)
+    return *(lane_storage(*shape) for shape in shapes), np.zeros(state), *integers

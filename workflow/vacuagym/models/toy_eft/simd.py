@@ -15,6 +15,7 @@ All operations are IEEE 754 double precision, unfused, in the order written, hen
 """
 
 import operator
+from functools import partial
 
 import numpy as np
 from llvmlite import ir
@@ -32,25 +33,20 @@ _BITS = ir.VectorType(ir.IntType(1), LANES)
 
 
 class _LanesType(types.Type):
+    scalar, vector = types.Number, _DOUBLES
+
     def __init__(self):
-        super().__init__("lanes")
+        super().__init__(type(self).__name__)
 
     def can_convert_from(self, typingctx, other):
-        return Conversion.safe if isinstance(other, types.Number) else None
+        return Conversion.safe if isinstance(other, self.scalar) else None
 
     def unify(self, typingctx, other):
-        return self if isinstance(other, types.Number) else None
+        return self if isinstance(other, self.scalar) else None
 
 
-class _MaskType(types.Type):
-    def __init__(self):
-        super().__init__("lane_mask")
-
-    def can_convert_from(self, typingctx, other):
-        return Conversion.safe if isinstance(other, types.Boolean) else None
-
-    def unify(self, typingctx, other):
-        return self if isinstance(other, types.Boolean) else None
+class _MaskType(_LanesType):
+    scalar, vector = types.Boolean, _BITS
 
 
 LANES_TYPE, MASK_TYPE = _LanesType(), _MaskType()
@@ -58,62 +54,34 @@ register_vectors(LANES_TYPE, MASK_TYPE)
 
 
 @register_model(_LanesType)
-class _LanesModel(datamodels.PrimitiveModel):
-    def __init__(self, manager, fe_type):
-        super().__init__(manager, fe_type, _DOUBLES)
-
-
 @register_model(_MaskType)
-class _MaskModel(datamodels.PrimitiveModel):
+class _VectorModel(datamodels.PrimitiveModel):
     def __init__(self, manager, fe_type):
-        super().__init__(manager, fe_type, _BITS)
-
-
-def _repeat(builder, scalar, vector_type):
-    undefined = ir.Constant(vector_type, ir.Undefined)
-    first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
+        super().__init__(manager, fe_type, fe_type.vector)
 
 
 @lower_cast(types.Number, _LanesType)
-def _broadcast_number(context, builder, fromty, toty, value):
-    return _repeat(builder, context.cast(builder, value, fromty, types.float64), _DOUBLES)
-
-
 @lower_cast(types.Boolean, _MaskType)
-def _broadcast_boolean(context, builder, fromty, toty, value):
-    return _repeat(builder, value, _BITS)
+def _broadcast(context, builder, fromty, toty, value):
+    if toty == LANES_TYPE:
+        value = context.cast(builder, value, fromty, types.float64)
+    undefined = ir.Constant(toty.vector, ir.Undefined)
+    first = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))
 
 
-def _arithmetic(instruction):
+def _unary(result, operand, emit):
     @intrinsic
-    def operation(typingctx, a, b):
-        def codegen(context, builder, signature, arguments):
-            return getattr(builder, instruction)(*arguments)
-
-        return LANES_TYPE(LANES_TYPE, LANES_TYPE), codegen
+    def operation(typingctx, a):
+        return result(operand), lambda context, builder, signature, arguments: emit(builder, *arguments)
 
     return operation
 
 
-def _comparison(predicate):
+def _binary(result, operand, emit):
     @intrinsic
     def operation(typingctx, a, b):
-        def codegen(context, builder, signature, arguments):
-            return builder.fcmp_ordered(predicate, *arguments)
-
-        return MASK_TYPE(LANES_TYPE, LANES_TYPE), codegen
-
-    return operation
-
-
-def _logic(instruction):
-    @intrinsic
-    def operation(typingctx, a, b):
-        def codegen(context, builder, signature, arguments):
-            return getattr(builder, instruction)(*arguments)
-
-        return MASK_TYPE(MASK_TYPE, MASK_TYPE), codegen
+        return result(operand, operand), lambda context, builder, signature, arguments: emit(builder, *arguments)
 
     return operation
 
@@ -133,66 +101,35 @@ def _masks_apply(a, b):
     return MASK_TYPE in (a, b) and all(x == MASK_TYPE or isinstance(x, types.Boolean) for x in (a, b))
 
 
-for _symbols, _instruction in (
-    ((operator.add, operator.iadd), "fadd"),
-    ((operator.sub, operator.isub), "fsub"),
-    ((operator.mul, operator.imul), "fmul"),
-    ((operator.truediv, operator.itruediv), "fdiv"),
+for _symbols, _emit in (
+    ((operator.add, operator.iadd), ir.IRBuilder.fadd),
+    ((operator.sub, operator.isub), ir.IRBuilder.fsub),
+    ((operator.mul, operator.imul), ir.IRBuilder.fmul),
+    ((operator.truediv, operator.itruediv), ir.IRBuilder.fdiv),
 ):
     for _symbol in _symbols:
-        _register_binary(_symbol, _arithmetic(_instruction), _lanes_apply)
-for _symbol, _predicate in (
-    (operator.lt, "<"),
-    (operator.le, "<="),
-    (operator.gt, ">"),
-    (operator.ge, ">="),
-    (operator.eq, "=="),
+        _register_binary(_symbol, _binary(LANES_TYPE, LANES_TYPE, _emit), _lanes_apply)
+for _symbol, _predicate in zip(
+    (operator.lt, operator.le, operator.gt, operator.ge, operator.eq), ("<", "<=", ">", ">=", "=="), strict=True
 ):
-    _register_binary(_symbol, _comparison(_predicate), _lanes_apply)
-for _symbols, _instruction in (
-    ((operator.and_, operator.iand), "and_"),
-    ((operator.or_, operator.ior), "or_"),
-    ((operator.xor, operator.ixor), "xor"),
-):
-    for _symbol in _symbols:
-        _register_binary(_symbol, _logic(_instruction), _masks_apply)
+    _emit = partial(lambda predicate, builder, a, b: builder.fcmp_ordered(predicate, a, b), _predicate)
+    _register_binary(_symbol, _binary(MASK_TYPE, LANES_TYPE, _emit), _lanes_apply)
+for _symbol, _emit in ((operator.and_, ir.IRBuilder.and_), (operator.xor, ir.IRBuilder.xor)):
+    _register_binary(_symbol, _binary(MASK_TYPE, MASK_TYPE, _emit), _masks_apply)
 
 
-@intrinsic
-def _negative(typingctx, a):
-    def codegen(context, builder, signature, arguments):
-        return builder.fneg(arguments[0])
-
-    return LANES_TYPE(LANES_TYPE), codegen
+def _emit_any(builder, mask):
+    return builder.icmp_unsigned("!=", builder.bitcast(mask, ir.IntType(LANES)), ir.Constant(ir.IntType(LANES), 0))
 
 
-@intrinsic
-def _not(typingctx, a):
-    def codegen(context, builder, signature, arguments):
-        return builder.not_(arguments[0])
-
-    return MASK_TYPE(MASK_TYPE), codegen
+_negative = _unary(LANES_TYPE, LANES_TYPE, ir.IRBuilder.fneg)
+_some = _unary(types.boolean, MASK_TYPE, _emit_any)
 
 
 @overload(operator.neg)
 def _overload_negative(a):
     if a == LANES_TYPE:
         return lambda a: _negative(a)
-
-
-@overload(operator.invert)
-def _overload_not(a):
-    if a == MASK_TYPE:
-        return lambda a: _not(a)
-
-
-@intrinsic
-def _some(typingctx, mask):
-    def codegen(context, builder, signature, arguments):
-        bits = builder.bitcast(arguments[0], ir.IntType(LANES))
-        return builder.icmp_unsigned("!=", bits, ir.Constant(ir.IntType(LANES), 0))
-
-    return types.boolean(MASK_TYPE), codegen
 
 
 def any_lane(mask):
