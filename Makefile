@@ -28,10 +28,10 @@ slow: .venv/installed-test
 	.venv/bin/python -m pytest -m "slow and not thorough"
 
 # What is too long for continuous integration.
-thorough: .venv/installed-test
+thorough: .venv/installed-test .venv-cytools/installed
 	.venv/bin/python -m pytest -m thorough
 
-bench: run .venv/installed-test
+bench: run .venv/installed-test .venv-cytools/installed
 	.venv/bin/python benchmarks/bench_geometry.py
 	.venv/bin/python benchmarks/bench_labels.py
 	.venv/bin/python benchmarks/bench_supergravity.py
@@ -56,6 +56,12 @@ lint: .venv/installed-test
 	$(PIP) install --require-hashes -r envs/requirements-test.lock
 	touch $@
 
+# An environment of its own: the project compares with CYTools, which is under the GPL, and does not use it.
+.venv-cytools/installed: envs/requirements-cytools.lock
+	$(PYTHON) -m venv .venv-cytools
+	.venv-cytools/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $<
+	touch $@
+
 # The default configuration, its table and its schema follow from the types in vacuagym/config.py.
 config: .venv/installed
 	.venv/bin/python -m vacuagym.config
@@ -65,10 +71,11 @@ lock: .venv/installed-test
 	$(PIP) install uv
 	.venv/bin/uv pip compile pyproject.toml $(LOCK) -o envs/requirements.lock
 	.venv/bin/uv pip compile pyproject.toml --extra test -c envs/requirements.lock $(LOCK) -o envs/requirements-test.lock
+	echo cytools | .venv/bin/uv pip compile - $(LOCK) -o envs/requirements-cytools.lock
 	sed -i '/^  - pip:$$/q' envs/vacuagym.yaml
 	sed -n 's/^\([^ #].*[^ \\]\) *\\$$/      - "\1"/p' envs/requirements.lock >> envs/vacuagym.yaml
 
 LOCK = --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 
 clean:
-	rm -rf .venv .snakemake
+	rm -rf .venv .venv-cytools .snakemake

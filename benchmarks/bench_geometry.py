@@ -10,23 +10,33 @@ of the process from its start, user and system, its peak is VmHWM. PALP (math/02
   minutes and is run with --palp-generation only; without, it is run up to degree 100, which is 27,090 of the 184,026,
   and the ratio is a lower bound. The lists that PALP prints are compared in number; its 17,320 combined systems are the
   17,204 here and those that have (1, 1) as a part.
+
+A second table has the threefolds with up to 60 Kähler moduli of random rows beside CYTools, if `.venv-cytools` has it
+(`make bench` installs it there). CYTools starts at the rays, and triangulates and computes intersection numbers and c2; the
+features start at the geometries, and are all that there are. Imports do not count, nor does compiling.
 """
 
 import argparse
+import json
 import re
 import sys
 import sysconfig
 import tempfile
+import time
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from measure import as_markdown, cpu_seconds, in_own_process
 
 from vacuagym.config import read_config
 from vacuagym.geometry import FAMILIES
 from vacuagym.recipes import paths_of, tables_of
+from vacuagym.tables.arrays import take
 from vacuagym.tables.shards import read_batches
 
+ROOT = Path(__file__).parents[1]
+MAX_MODULI = 60
 DEGREE, UP_TO_DEGREE, SINGLE, COMBINED = 100, 27_090, 184_026, 17_320
 
 
@@ -61,7 +71,34 @@ def main():
                     line |= {"PALP CPU s": seconds, "PALP / here": ratio, "PALP's work": work}
                 lines.append(line)
                 print(f"{dataset} {job}: done", file=sys.stderr, flush=True)
-    print(as_markdown(pl.DataFrame(lines), 1))
+    print(as_markdown(pl.DataFrame(lines), 1), flush=True)
+    print()
+    toric = [dataset for dataset in options.datasets if "rays" in {c.name for c in FAMILIES[dataset].features}]
+    print(as_markdown(pl.DataFrame([beside_cytools(dataset) for dataset in toric]), 3) if toric else "")
+
+
+def beside_cytools(dataset, rows=400) -> dict:
+    """CPU milliseconds per threefold, here and by CYTools, on the same ones."""
+    family = FAMILIES[dataset]
+    geometries = take(family.functions.generate(), np.random.default_rng(1).choice(family.count, rows, replace=False))
+    small = np.flatnonzero(family.functions.features(geometries)["n_moduli"] <= MAX_MODULI)  # compiles, if need be
+    geometries, repeats = take(geometries, small), 5
+    began = time.process_time()
+    for _ in range(repeats):
+        features = family.functions.features(geometries)
+    here = (time.process_time() - began) / repeats / len(small) * 1e3
+    line = {"dataset": dataset, "threefolds": len(small), "features, CPU ms": here}
+    python = ROOT / ".venv-cytools" / "bin" / "python"
+    if not python.is_file():
+        print(f"{python} does not exist: no comparison with CYTools; `make bench` installs it", file=sys.stderr)
+        return line
+    values, offsets = features["rays"]
+    rays = [values[offsets[i] : offsets[i + 1]].reshape(-1, 4).tolist() for i in range(len(small))]
+    text = "".join(json.dumps({"rays": of_row}) + "\n" for of_row in [rays[0], *rays])  # the first one loads libraries
+    _, out = cpu_seconds([str(python), str(ROOT / "tests" / "geometry" / "with_cytools.py")], input=text)
+    seconds = [json.loads(found)["seconds"] for found in out.splitlines()][1:]
+    theirs = sum(seconds) / len(small) * 1e3
+    return line | {"CYTools, CPU ms": theirs, "CYTools / here": theirs / here}
 
 
 def palp_generation(all_systems) -> tuple[float, str, str]:

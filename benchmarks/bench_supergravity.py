@@ -11,6 +11,7 @@ it, to couplings that are not: equal A_i, then independent N_i. A path that is l
 """
 
 import argparse
+import itertools
 import sys
 import time
 from pathlib import Path
@@ -78,7 +79,7 @@ def cost_table(features_folder, n_rows_wanted, n_reference):
 
 def moduli_table(features_folder, n_geometries):
     features = first_features(features_folder, "cicy3", 7890, "is_favourable")
-    n_moduli = np.diff(features["second_chern"].offsets)
+    n_moduli = np.diff(features["second_chern_numbers"].offsets)
     print("moduli  draws  ms/draw  found: N_i and A_i tied  N_i tied, A_i equal  N_i independent, A_i equal")
     for n in range(1, 13):
         rows = np.flatnonzero((n_moduli == n) & features["is_favourable"])[:n_geometries]
@@ -119,15 +120,10 @@ def intersection_numbers(dataset, features, geometry):
     if dataset == "ks":
         return np.full((1, 1, 1), float(features["primitive_triple_intersection"][geometry]))
     if dataset == "cicy3":
-        upper = row_of(features["triple_intersection_numbers"], geometry)
-        n = len(row_of(features["second_chern"], geometry))
-        kappa, entries = np.zeros((n, n, n)), iter(upper)
-        for r in range(n):
-            for s in range(r, n):
-                for t in range(s, n):
-                    value = next(entries)
-                    for index in ((r, s, t), (r, t, s), (s, r, t), (s, t, r), (t, r, s), (t, s, r)):
-                        kappa[index] = value
+        triples = row_of(features["triple_intersection_indices"], geometry).reshape(-1, 3)
+        kappa = np.zeros((len(row_of(features["second_chern_numbers"], geometry)),) * 3)
+        for index in itertools.permutations(triples.T):
+            kappa[index] = row_of(features["triple_intersection_numbers"], geometry)
         return kappa
     curves = row_of(features["self_intersections"], geometry).astype(float)
     n = len(curves)

@@ -395,14 +395,16 @@ def test_enclosures_enclose(seed, where, width, inside):
 
 def ragged_features(rows):
     """A feature table of the CICYs given as (kappa, c2, euler number)."""
-    upper = [[k[r, s, t] for r in range(len(k)) for s in range(r, len(k)) for t in range(s, len(k))] for k, *_ in rows]
+    ordered = [np.array([t for t in np.argwhere(k) if (np.diff(t) >= 0).all()]) for k, *_ in rows]
     return {
         "geometry_id": np.arange(len(rows)) + 1000,
         "n_moduli": np.array([len(k) for k, *_ in rows], dtype=np.int32),
         "euler_characteristic": np.array([chi for *_, chi in rows], dtype=np.int32),
         "is_favourable": np.ones(len(rows), dtype=bool),
-        "triple_intersection_numbers": ragged(upper, np.int32),
-        "second_chern": ragged([c2 for _, c2, _ in rows], np.int32),
+        "n_fields": np.array([len(k) for k, *_ in rows], dtype=np.int32),
+        "triple_intersection_indices": ragged([t.ravel() for t in ordered], np.int16),
+        "triple_intersection_numbers": ragged([k[*t.T] for (k, *_), t in zip(rows, ordered, strict=True)], np.int32),
+        "second_chern_numbers": ragged([c2 for _, c2, _ in rows], np.int32),
     }
 
 

@@ -252,16 +252,16 @@ def facets(points, count, hull):
     """Facets of the convex hull of points[:count], adding the point farthest below a facet until none is below any.
 
     points : (room, dim) int64. Fills ``hull``; returns the number of facets, 0 if the points lie in a hyperplane, -1 if
-    there is no room.
+    there is no room or numbers overflow.
     """
     n_facets = _start_hull(points, count, hull)
     added, f = n_facets, 0
     while f < n_facets:
         j, value = _deepest(points, count, hull.normals[f])
         if value < 0:
-            n_facets = _add_point(
-                points[j], added, hull, n_facets
-            )  # keeps the facets before f, which no point is below
+            if added == count:  # no point is below a facet twice, unless numbers have overflowed
+                return -1
+            n_facets = _add_point(points[j], added, hull, n_facets)  # keeps those before f, which no point is below
             added += 1
         else:
             f += 1

@@ -40,7 +40,6 @@ _MAX_NUMBERS = 4096  # triple intersection numbers of a threefold that are not z
 _RANDOM_BITS = 14
 _MAX_COORDINATE = 1 << 9
 _MAX_VOLUME = 1 << 20  # bounds the determinant of any four rays, so that five terms height times determinant fit int64
-_MAX_INPUT = 1 << 12  # of coordinates, with which the hull cannot overflow
 _ATTEMPTS = 100  # at heights without a tie
 
 # What is known of a fan while it is made. R rays, F facets of the polytope, T tetrahedra; sizes = (R, F, T).
@@ -409,6 +408,14 @@ def _triangle(tetrahedron, i):
 
 
 @njit(cache=True, nogil=True)
+def _set_lift(fan, t):
+    """Fill in a tetrahedron's lift from its heights."""
+    lift, h, corners = fan.lifts[t], fan.heights, fan.tetrahedra[t]
+    heights = (h[corners[0]], h[corners[1]], h[corners[2]], h[corners[3]])
+    lift[0], lift[1], lift[2], lift[3], lift[4] = _lift(*_corners(fan, t), heights)
+
+
+@njit(cache=True, nogil=True)
 def _add_tetrahedron(fan, a, b, c, d, facet):
     """Append a tetrahedron, and join it to those that share its triangles."""
     t = fan.sizes[2]
@@ -421,9 +428,7 @@ def _add_tetrahedron(fan, a, b, c, d, facet):
     b, c = min(b, c), max(b, c)
     corners = fan.tetrahedra[t]
     corners[0], corners[1], corners[2], corners[3] = a, b, c, d
-    lift, h = fan.lifts[t], fan.heights
-    heights = (h[a], h[b], h[c], h[d])
-    lift[0], lift[1], lift[2], lift[3], lift[4] = _lift(*_corners(fan, t), heights)
+    _set_lift(fan, t)
     fan.facet_of[t] = facet
     fan.sizes[2] = t + 1
     for i in range(DIM):
@@ -507,6 +512,8 @@ def _raise_heights(fan):
         fan.heights[r] += raised
         if fan.heights[r] >= 1 << 31:
             raise ValueError("a height is too large")
+    for t in range(fan.sizes[2]):
+        _set_lift(fan, t)
 
 
 @njit(cache=True, nogil=True)
@@ -773,9 +780,11 @@ def restore(rays, heights, polytope, dual, fan):
     Raises
     ------
     ValueError
-        The rays are not those of a reflexive polytope, or the heights have a tie.
+        The rays are not those of a reflexive polytope, or are too many, or the heights have a tie.
     """
     n_rays = len(rays)
+    if n_rays > MAX_RAYS:
+        raise ValueError("more rays than there is room for")
     for r in range(n_rays):
         for c in range(DIM):
             polytope.points[r, c] = fan.rays[r, c] = rays[r, c]
@@ -810,8 +819,10 @@ class Threefold(NamedTuple):
     second_chern_numbers: np.ndarray  # (n,)
     holomorphic_euler_characteristics: np.ndarray  # (R,) chi(O_D) of each ray's divisor
     euler_characteristic: int
-    wall_rays: np.ndarray  # (w, 5) the rays that a curve of the toric variety meets
-    wall_degrees: np.ndarray  # (w, 5) the degrees of their divisors on the curve
+    wall_rays: (
+        np.ndarray
+    )  # (w, 5) the five rays of two neighbouring cones of the fan; their curve meets no other divisor
+    wall_degrees: np.ndarray  # (w, 5) degrees of the divisors of these rays on the curve
 
 
 def triangulate(points) -> Threefold:
@@ -820,7 +831,7 @@ def triangulate(points) -> Threefold:
     Parameters
     ----------
     points : int array-like (k, 4)
-        Points whose convex hull is the polytope: its vertices, or more.
+        Points whose convex hull is the polytope: its vertices, or more. Any basis of the lattice will do.
 
     Returns
     -------
@@ -830,7 +841,7 @@ def triangulate(points) -> Threefold:
     Raises
     ------
     InputError
-        The polytope is not reflexive.
+        The points are no integers (k, 4), the polytope is not reflexive, or it gives more than `MAX_RAYS` rays.
 
     Examples
     --------
@@ -844,21 +855,18 @@ def triangulate(points) -> Threefold:
     >>> threefold.triple_intersection_numbers, threefold.second_chern_numbers
     (array([ 9, -3,  1]), array([-6, 36]))
     """
-    points = np.asarray(points)
-    if points.ndim != 2 or points.shape[1] != DIM or not np.issubdtype(points.dtype, np.integer):
-        raise InputError("points", f"have shape {points.shape} and type {points.dtype}, expected integers (k, {DIM})")
-    points = np.unique(points, axis=0)
-    if len(points) > MAX_POINTS or np.abs(points).max(initial=0) > _MAX_INPUT:
-        raise InputError(
-            "points", f"are more than {MAX_POINTS}, or beyond ±{_MAX_INPUT}; reflexive polytopes are smaller"
-        )
     polytope, dual, fan = new_polytope(), new_polytope(), new_fan()
+    points = _checked_points(points)
     polytope.points[: len(points)] = points
     polytope.sizes[0] = len(points)
-    if not complete_pair(polytope, dual) or not complete_pair(dual, polytope):
+    if not (complete_pair(polytope, dual) and _is_hull(points, polytope, dual) and complete_pair(dual, polytope)):
         raise InputError("points", "do not span a reflexive polytope with the origin inside")
-    triangulate_pair(polytope, dual, fan)
+    try:
+        triangulate_pair(polytope, dual, fan)
+    except ValueError as error:
+        raise InputError("points", f"{error}; the mirror, of the dual polytope, may be smaller") from None
     n_rays, _, n_tetrahedra = fan.sizes
+    tetrahedra = np.unique(fan.tetrahedra[:n_tetrahedra], axis=0)  # they grow in the order of the facets
     numbers, second_chern, euler = np.empty(4 * _MAX_NUMBERS, np.int64), *np.empty((2, n_rays), np.int64)
     count, chi = intersect(fan, polytope.normals, numbers, second_chern)
     holomorphic_euler(fan, polytope, dual, euler)
@@ -867,12 +875,11 @@ def triangulate(points) -> Threefold:
     lift, rays, heights = fan.lifts[corners], fan.rays[:n_rays].copy(), fan.heights[:n_rays].copy()
     indices = np.stack([numbers[:count] >> 48, numbers[:count] >> 40 & 255, numbers[:count] >> 32 & 255], axis=1)
     kept = np.isin(indices, basis).all(axis=1)
-    members, degrees = np.empty((2, 2 * MAX_TETRAHEDRA, DIM + 1), np.int64)
-    n_walls = walls(fan, members, degrees)
+    curves = _curves(fan)
     return Threefold(
         rays,
         heights,
-        fan.tetrahedra[:n_tetrahedra].copy(),
+        tetrahedra,
         basis,
         (heights - rays @ lift[1:])[basis],
         np.searchsorted(basis, indices[kept]),
@@ -880,9 +887,37 @@ def triangulate(points) -> Threefold:
         second_chern[basis],
         euler,
         int(chi),
-        members[:n_walls].copy(),
-        degrees[:n_walls].copy(),
+        curves[:, 0],
+        curves[:, 1],
     )
+
+
+def _checked_points(points) -> np.ndarray:
+    """Integer points (k, 4), each once, in a short basis of the lattice."""
+    try:
+        points = np.asarray(points)
+    except ValueError:
+        raise InputError("points", f"are no array, expected integers (k, {DIM})") from None
+    if points.ndim != 2 or points.shape[1] != DIM or not np.issubdtype(points.dtype, np.integer):
+        raise InputError("points", f"have shape {points.shape} and type {points.dtype}, expected integers (k, {DIM})")
+    points = np.unique(points, axis=0)
+    if len(points) > MAX_POINTS:
+        raise InputError("points", f"are {len(points)}; a reflexive polytope has at most 680")
+    exact = points.T.astype(object)  # Python's integers do not overflow, whatever the basis
+    hermite_basis.py_func(exact)
+    if np.abs(exact).max(initial=0) < 1 << 24:  # the squares below fit, too
+        coordinates = exact.astype(np.int64)
+        reduce_basis(coordinates, np.zeros((DIM, 0), np.int64), coordinates @ coordinates.T)
+        if np.abs(coordinates).max(initial=0) < _MAX_COORDINATE:
+            return coordinates.T
+    raise InputError("points", f"reach ±{_MAX_COORDINATE} in a short basis; those of a reflexive polytope do not")
+
+
+def _is_hull(points, polytope, dual) -> bool:
+    """Whether a pair's polytope is the hull of the points: it is, unless the hull of others has overflowed."""
+    normals, vertices = polytope.normals[: polytope.sizes[1]], dual.normals[: dual.sizes[1]]
+    inside = (points @ normals.T >= -1).all()
+    return inside and set(map(tuple, vertices.tolist())) <= set(map(tuple, points.tolist()))
 
 
 def kahler_cone(row: Mapping) -> np.ndarray:
@@ -905,11 +940,19 @@ def kahler_cone(row: Mapping) -> np.ndarray:
         return np.eye(row["n_fields"], dtype=np.int64)
     rays, fan = np.asarray(row["rays"], np.int64).reshape(-1, DIM), new_fan()
     restore(rays, np.asarray(row["heights"], np.int64), new_polytope(), new_polytope(), fan)
+    curves = _curves(fan)
+    cone = np.zeros((len(curves), len(rays)), np.int64)
+    np.put_along_axis(cone, curves[:, 0], curves[:, 1], axis=1)
+    return np.unique(cone[:, np.asarray(row["basis"])], axis=0)
+
+
+def _curves(fan) -> np.ndarray:
+    """Each of `walls` once, in order: int64 (w, 2, 5), ascending rays and degrees."""
     members, degrees = np.empty((2, 2 * MAX_TETRAHEDRA, DIM + 1), np.int64)
     count = walls(fan, members, degrees)
-    cone = np.zeros((count, len(rays)), np.int64)
-    np.put_along_axis(cone, members[:count], degrees[:count], axis=1)
-    return np.unique(cone[:, np.asarray(row["basis"])], axis=0)
+    order = np.argsort(members[:count], axis=1)
+    curves = [np.take_along_axis(part[:count], order, axis=1) for part in (members, degrees)]
+    return np.unique(np.stack(curves, axis=1), axis=0)
 
 
 # --- a table of threefolds --------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import numpy as np
 
 from vacuagym.geometry.family import Family
 from vacuagym.models.parameters import pack
-from vacuagym.models.supergravity import THREEFOLDS, lattices, priors, ray, solve
+from vacuagym.models.supergravity import THREEFOLDS, lattices, priors, ray, reads, solve
 from vacuagym.models.supergravity.columns import REGIMES, VACUUM_TYPES
 from vacuagym.numerics.compiled import njit
 from vacuagym.numerics.philox import draw_key, fill_uniform
@@ -56,6 +56,7 @@ def label(values, seed: int, family: Family, features: Columns, draws: int, star
     InputError
         The model does not apply to the family.
     """
+    reads(family)  # refuses other kinds of threefolds
     known = [features[name] for name in THREEFOLDS[family.threefold]]
     topology = _TOPOLOGIES[family.threefold](list(THREEFOLDS).index(family.threefold), *known)
     ids = np.asarray(features["geometry_id"], dtype=np.int64)
