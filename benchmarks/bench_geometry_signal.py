@@ -20,7 +20,7 @@ from vacuagym.schema import FEATURE
 from vacuagym.tables.hashing import hash_rows
 from vacuagym.tables.shards import read_rows
 
-COUPLINGS = ("log10_flux", "condensate_rank", "string_coupling", "uplift_ratio", "is_mirror")
+COUPLINGS = ("log10_flux", "condensate_rank", "string_coupling", "uplift_ratio")
 SETTINGS = {"name": "supergravity", "draws": 1, "starts": 1}
 TEST_SHARE, BOOTSTRAPS = 0.3, 400
 

@@ -6,14 +6,16 @@ The reference rebuilds each row's potential from the published couplings and min
 ln t, by scipy's trust-exact from three starts along the row's ray; it computes the masses of what it finds, proves nothing, and
 may miss critical points. The model finds all critical points on the ray with proof. CPU times of one core, after compilation.
 
-The second table follows supersymmetric points of favourable CICYs, without uplift, from the couplings of a ray, N_i and A_i tied to
+The second table has, by number of classes, the share of controlled rows and the spread N_max / N_min that the tie implies.
+
+The third table follows supersymmetric points of favourable CICYs, without uplift, from the couplings of a ray, N_i and A_i tied to
 it, to couplings that are not: equal A_i, then independent N_i. A path that is lost proves nothing.
 """
 
 import argparse
-import itertools
 import sys
 import time
+from itertools import pairwise, permutations
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ from scipy import optimize
 
 from vacuagym.geometry import FAMILIES
 from vacuagym.models import labeller
-from vacuagym.models.supergravity import MODEL
+from vacuagym.models.supergravity import MODEL, existence
 from vacuagym.models.supergravity.priors import alpha_prime
 from vacuagym.tables.arrays import n_rows, take
 from vacuagym.tables.shards import read_recipe, read_rows
@@ -30,6 +32,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "models" / "supergr
 import full_potential
 
 N_DRAWS, SEED = 3, 1
+CLASSES = (1, 2, 4, 7, 11, 21, 51, 101, 256)  # bounds of the numbers of classes that are taken together
+RANKS = (10.0, 50.0)  # range of independent N_i
 STARTS = (0.7, 1.0, 1.4)  # in units of the Kähler parameters at which x = log(A / w)
 
 
@@ -41,6 +45,8 @@ def main():
     parser.add_argument("--geometries", type=int, default=30, help="CICYs for each number of moduli")
     options = parser.parse_args()
     cost_table(options.results / "features", options.rows, options.reference_rows)
+    print()
+    control_table(options.results / "features", options.rows)
     print()
     moduli_table(options.results / "features", options.geometries)
 
@@ -69,7 +75,7 @@ def cost_table(features_folder, n_rows_wanted, n_reference):
         rows = np.linspace(0, n_rows(table) - 1, n_reference).astype(int)
         began, agreed = time.process_time(), 0
         for row in rows:
-            agreed += reference(dataset, features, table, row)
+            agreed += reference(features, table, row)
         theirs = (time.process_time() - began) / len(rows)
         print(
             f"{dataset:7}  {n_rows(table):6}  {ours * 1e6:8.1f}  {theirs * 1e6:14.0f}  {theirs / ours:5.0f}  "
@@ -77,10 +83,30 @@ def cost_table(features_folder, n_rows_wanted, n_reference):
         )
 
 
+def control_table(features_folder, n_rows_wanted):
+    print("dataset  classes   rows  controlled  median of log10 N_max/N_min, and 95th percentile")
+    for dataset in FAMILIES:
+        features = first_features(features_folder, dataset, n_rows_wanted)
+        table, n = label(dataset, features, 1), features["n_fields"]
+        spreads = np.full(len(n), np.nan)
+        for row in np.flatnonzero(table["stability"] != "failed"):
+            tau = full_potential.four_cycles(intersection_numbers(features, row), row_of(table["ray"], row))
+            spreads[row] = np.log10(tau.max() / tau.min())
+        for low, high in pairwise(CLASSES):
+            rows = np.flatnonzero((n >= low) & (n < high) & ~np.isnan(spreads))
+            if len(rows):
+                middle, end = np.quantile(spreads[rows], [0.5, 0.95])
+                share = table["controlled"][rows].mean()
+                print(f"{dataset:7}  {low:3} - {high - 1:3}  {len(rows):5}  {share:10.2f}  {middle:5.2f}  {end:5.2f}")
+
+
 def moduli_table(features_folder, n_geometries):
     features = first_features(features_folder, "cicy3", 7890, "is_favourable")
-    n_moduli = np.diff(features["second_chern_numbers"].offsets)
-    print("moduli  draws  ms/draw  found: N_i and A_i tied  N_i tied, A_i equal  N_i independent, A_i equal")
+    n_moduli = features["n_fields"]
+    print(
+        "moduli  draws  ms/draw  found: N_i and A_i tied  N_i tied, A_i equal  N_i independent, A_i equal  "
+        "exists at leading order: N_i independent"
+    )
     for n in range(1, 13):
         rows = np.flatnonzero((n_moduli == n) & features["is_favourable"])[:n_geometries]
         if len(rows) == 0:
@@ -95,19 +121,21 @@ def moduli_table(features_folder, n_geometries):
 
 
 def solvable(features, table, row):
-    """Whether the row has a critical point on its ray, and whether it can be followed to equal A_i, and to independent N_i."""
+    """Whether a row has a critical point on its ray, whether it can be followed to equal A_i and then to independent N_i, and
+    whether the cone has a point with tau proportional to these N_i.
+    """
+    n = features["n_fields"][row]
+    ranks = np.exp(np.random.default_rng(row).uniform(*np.log(RANKS), n))
+    exists = existence.decide(intersection_numbers(features, row), np.eye(n), np.ones(n), ranks).exists
     if np.isnan(table["potential_value"][row]):
-        return False, False, False
-    tied = theory_of("cicy3", features, table, row, row)
-    point = full_potential.refine(tied, row_of(table["critical_point"], row))
+        return False, False, False, exists
+    tied = theory_of(features, table, row, row)
+    point = full_potential.refine(tied, table["ray_scale"][row] * row_of(table["ray"], row))
     if point is None:
-        return True, False, False
-    n = len(point)
+        return True, False, False, exists
     equal = tied._replace(amplitudes=np.sign(tied.amplitudes) / n)
-    low, high = np.log(MODEL.parameters["gauge_rank_nef_classes"].default)
-    ranks = np.exp(np.random.default_rng(row).uniform(low, high, n))
     independent = equal._replace(rates=2 * np.pi / ranks)
-    return True, *(full_potential.follow(tied, end, point) is not None for end in (equal, independent))
+    return True, *(full_potential.follow(tied, end, point) is not None for end in (equal, independent)), exists
 
 
 def row_of(column, row):
@@ -115,34 +143,27 @@ def row_of(column, row):
     return column.values[column.offsets[row] : column.offsets[row + 1]]
 
 
-def intersection_numbers(dataset, features, geometry):
+def intersection_numbers(features, geometry):
     """kappa_ijk of the classes kept, dense (n, n, n)."""
-    if dataset == "ks":
-        return np.full((1, 1, 1), float(features["primitive_triple_intersection"][geometry]))
-    if dataset == "cicy3":
-        triples = row_of(features["triple_intersection_indices"], geometry).reshape(-1, 3)
-        kappa = np.zeros((len(row_of(features["second_chern_numbers"], geometry)),) * 3)
-        for index in itertools.permutations(triples.T):
-            kappa[index] = row_of(features["triple_intersection_numbers"], geometry)
-        return kappa
-    curves = row_of(features["self_intersections"], geometry).astype(float)
-    n = len(curves)
-    meets = np.diag(curves) + np.roll(np.eye(n), 1, axis=0) + np.roll(np.eye(n), -1, axis=0)
-    kappa = np.zeros((n - 1,) * 3)
-    kappa[0, 0, 0] = 9 - features["n_tensor_multiplets"][geometry]
-    kappa[0, 0, 1:] = kappa[0, 1:, 0] = kappa[1:, 0, 0] = curves[2:] + 2
-    kappa[0, 1:, 1:] = kappa[1:, 0, 1:] = kappa[1:, 1:, 0] = meets[2:, 2:]
+    n = features["n_fields"][geometry]
+    kappa = np.zeros((n, n, n))
+    triples = row_of(features["triple_intersection_indices"], geometry).reshape(-1, 3)
+    numbers = row_of(features["triple_intersection_numbers"], geometry)
+    for order in permutations(range(3)):
+        kappa[tuple(triples[:, order].T)] = numbers
     return kappa
 
 
-def theory_of(dataset, features, table, row, geometry):
+def theory_of(features, table, row, geometry):
     """The potential of a row, rebuilt from the published couplings and the geometry alone."""
-    kappa = intersection_numbers(dataset, features, geometry)
+    kappa = intersection_numbers(features, geometry)
     direction = row_of(table["ray"], row)
     tau = full_potential.four_cycles(kappa, direction)
     amplitudes = direction * tau / (3 * full_potential.volume(kappa, direction)) * (1 - 2 * table["axion_branch"][row])
     rates = 2 * np.pi * tau.min() / (float(table["condensate_rank"][row]) * tau)
-    chi = features["euler_characteristic"][geometry] * (1 - 2 * int(table["is_mirror"][row]))
+    chi = features["euler_characteristic"][geometry]
+    if "is_mirror" in features and features["is_mirror"][geometry]:
+        chi = -chi
     return full_potential.Theory(
         kappa,
         alpha_prime(chi, float(table["string_coupling"][row])),
@@ -154,9 +175,9 @@ def theory_of(dataset, features, table, row, geometry):
     )
 
 
-def reference(dataset, features, table, row):
+def reference(features, table, row):
     """Minimise one row's potential with scipy; whether a minimum was found exactly if the label is a vacuum."""
-    theory, direction = theory_of(dataset, features, table, row, row // N_DRAWS), row_of(table["ray"], row)
+    theory, direction = theory_of(features, table, row, row // N_DRAWS), row_of(table["ray"], row)
     flux, tau = -theory.w0, full_potential.four_cycles(theory.kappa, direction)
     x = -np.log(flux)
     start = direction * np.sqrt(x / (theory.rates[0] * tau[0]))

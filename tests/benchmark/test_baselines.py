@@ -10,13 +10,13 @@ from sklearn.metrics import f1_score
 from vacuagym.benchmark import baselines
 from vacuagym.benchmark.baselines import BASELINES, COLUMNS, score_baselines
 from vacuagym.benchmark.baselines.base import COUPLINGS, CYCLE, N_MODULI
-from vacuagym.benchmark.baselines.inputs import cycle_areas, cycle_pairs, inputs_of
+from vacuagym.benchmark.baselines.inputs import cycle_pairs, inputs_of
 from vacuagym.benchmark.baselines.rows import Rows
 from vacuagym.benchmark.splits import COLUMNS as SPLIT_COLUMNS
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
 from vacuagym.models import MODELS
-from vacuagym.schema import COUPLING, FEATURE, GEOMETRY_KEYS, KEY, OUTCOME, names_of
+from vacuagym.schema import COUPLING, GEOMETRY_KEYS, KEY, OUTCOME, names_of
 from vacuagym.tables.arrays import concatenate, ragged, take
 from vacuagym.tables.frames import read_run
 from vacuagym.tables.shards import in_blocks, new_shard, read_recipe, read_rows
@@ -85,10 +85,8 @@ def test_no_outcome_and_no_key_is_an_input(model, datasets):
     inputs = inputs_of([FAMILIES[dataset] for dataset in datasets], model)
     roles = {column.name: column.role for column in model.columns}
     assert {roles[name] for name in inputs.coupling_names} == {COUPLING}
-    assert {roles[name] for name in ("stability", "potential_value", "critical_point", "n_pos", "certified")} == {
-        OUTCOME
-    }
-    assert {roles[name] for name in ("dataset", "geometry_id", "sample")} == {KEY} and roles["n_moduli"] == FEATURE
+    assert {roles[name] for name in ("stability", "potential_value", "n_pos", "certified")} == {OUTCOME}
+    assert {roles[name] for name in ("dataset", "geometry_id", "sample")} == {KEY}
     assert {"h11", "h21", "euler_characteristic", "n_moduli"} <= set(inputs.feature_names)
     assert not set(inputs.feature_names) & {"duplicate_group", "geometry_id", "dataset"}
     for dataset in datasets:
@@ -148,33 +146,18 @@ def test_pairs_tell_orders_of_the_same_curves_apart():
     assert not np.array_equal(found[0], found[1])
 
 
-@pytest.mark.parametrize("base", BASES)
-def test_areas_of_curves_by_the_intersection_form(base):
-    rng = np.random.default_rng(len(base))
-    n = len(base)
-    form = np.diag(base) + np.roll(np.eye(n, dtype=int), 1, axis=0) + np.roll(np.eye(n, dtype=int), -1, axis=0)
-    t, section = np.concatenate([[0.0, 0.0], rng.random(len(base) - 2)]), 0.7
-    area = form @ t / section
-    areas_off = area + np.diag(form) + 2
-    found = np.exp(cycle_areas(ragged([base], np.int16), ragged([[section, *t[2:]]], np.float64)))[0]
-    expected = (area.min(), area.mean(), areas_off.min(), t @ form @ t / section**2, area.sum())
-    positive = np.array(expected) > 0  # logarithms of the others are cut off
-    assert found[positive] == pytest.approx(np.array(expected)[positive])
-
-
 def test_the_cycle_is_among_the_inputs_of_a_family_that_has_one():
     family = FAMILIES["fth6d"]
     inputs = inputs_of([family], MODEL)
-    cycles, rays = [list(base) for base in BASES], [[0.7, *(0.1 * k for k in range(2, len(base)))] for base in BASES]
+    cycles = [list(base) for base in BASES]
     frame = pl.DataFrame(
         {column.name: [[1]] * 5 if column.type.startswith("list") else [1] * 5 for column in inputs.features}
         | {column.name: [[1.0]] * 5 if column.type.startswith("list") else [1.0] * 5 for column in inputs.couplings}
-        | {"self_intersections": cycles, "ray": rays}
+        | {"self_intersections": cycles}
     )
     x = inputs.matrix(frame)
     assert x.shape == (5, len(inputs.groups))
-    expected = [cycle_pairs(ragged(cycles, np.int16)), cycle_areas(ragged(cycles, np.int16), ragged(rays, np.float64))]
-    assert np.array_equal(x[:, inputs.groups == CYCLE], np.concatenate(expected, axis=1))
+    assert np.array_equal(x[:, inputs.groups == CYCLE], cycle_pairs(ragged(cycles, np.int16)))
     assert np.array_equal(inputs.matrix(frame[2:4]), x[2:4])
 
 

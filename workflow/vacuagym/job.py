@@ -57,16 +57,25 @@ def limit_libraries(threads: int) -> None:
 
 
 def peak_memory_mb() -> float:
-    """Peak resident memory of this process in MB (10^6 bytes): Linux's VmHWM, or else what getrusage says.
+    """Peak resident memory in MB (10^6 bytes) of this process, or of a child that has ended if that is more.
 
-    ``ru_maxrss`` is only second best: on Linux a child starts with the peak of the process that launched it.
+    Of this process it is Linux's VmHWM, or else what getrusage says. ``ru_maxrss`` is only second best: on Linux a child
+    starts with the peak of the process that launched it.
     """
+    return max(_own_peak_mb(), _rusage_mb(resource.RUSAGE_CHILDREN))
+
+
+def _own_peak_mb() -> float:
     with suppress(FileNotFoundError), open(_STATUS, encoding="utf-8") as status:
         for line in status:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 / 1e6
+    return _rusage_mb(resource.RUSAGE_SELF)
+
+
+def _rusage_mb(whose: int) -> float:
     unit = 1 if sys.platform == "darwin" else 1024  # bytes
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return resource.getrusage(whose).ru_maxrss * unit / 1e6
 
 
 def watch(

@@ -11,7 +11,7 @@ which is e^K (K^ij D_iW D_jWbar - 3 |W|^2) with the inverse metric written out i
 dilaton and the complex structure are held fixed. W0, A_i and a_i are real, so that theta = 0 is critical in theta.
 
 Plain numpy, one problem at a time; t and theta may be complex (for the complex-step test), and numbers of any precision
-that numpy can hold. The labels are tested against this, and benchmarks use it; the package does not.
+that numpy can hold; `derivatives` takes arrays of mpmath numbers too. The labels are tested against this, and benchmarks use it; the package does not.
 
 `follow` follows a critical point while the couplings change, from a ray, where it is known, to couplings of any kind:
 Newton's method in ln t on dV = 0, with the step along the path halved where it does not converge. Not finding a point says
@@ -20,6 +20,7 @@ nothing about whether there is one.
 
 from typing import NamedTuple
 
+import mpmath
 import numpy as np
 
 _MAX_NEWTON, _CONVERGED, _SMALLEST_STEP = 12, 1e-9, 1.0 / 256.0
@@ -45,6 +46,11 @@ def volume(kappa, t):
 def four_cycles(kappa, t):
     """tau_i = kappa_ijk t^j t^k / 2, shape (n,)."""
     return np.einsum("ijk,j,k->i", kappa, t, t) / 2.0
+
+
+def _exp(x):
+    """exp of an array, of mpmath numbers if it holds objects."""
+    return np.array([mpmath.exp(y) for y in x]) if x.dtype == object else np.exp(x)
 
 
 def value(theory: Theory, t, theta):
@@ -80,7 +86,7 @@ def derivatives(theory: Theory, t) -> Derivatives:
     kappa, rates = theory.kappa, theory.rates
     v, tau = volume(kappa, t), four_cycles(kappa, t)
     k = np.einsum("ijk,k->ij", kappa, t)
-    size = theory.amplitudes * np.exp(-rates * tau)
+    size = theory.amplitudes * _exp(-rates * tau)
     w, p, h, g = theory.w0 + np.sum(size), -rates * size, rates**2 * size, -(rates**3) * size
     kp, q = k @ p, tau @ p
     m = p @ kp
@@ -147,7 +153,7 @@ def derivatives(theory: Theory, t) -> Derivatives:
 def supersymmetry(theory: Theory, t):
     """D_iW = dW/dT_i + K_i W at theta = 0, shape (n,): zero at a supersymmetric point."""
     tau = four_cycles(theory.kappa, t)
-    size = theory.amplitudes * np.exp(-theory.rates * tau)
+    size = theory.amplitudes * _exp(-theory.rates * tau)
     y = volume(theory.kappa, t) + theory.xi / 2.0
     return -theory.rates * size - t / (2.0 * y) * (theory.w0 + np.sum(size))
 

@@ -39,7 +39,7 @@ N_MODULI = {
 def table(request):
     count = np.array(list(N_MODULI[request.param].values()))
     n_moduli = np.random.default_rng(1).choice(list(N_MODULI[request.param]), 1000, p=count / count.sum())
-    features = {"geometry_id": np.arange(1000), "n_moduli": n_moduli.astype(np.int32)}
+    features = {"geometry_id": np.arange(1000), "geometry_key": np.arange(1000), "n_moduli": n_moduli.astype(np.int32)}
     return LABELLER.label(FAMILIES[request.param], features)
 
 
@@ -70,7 +70,7 @@ def test_shares_of_the_classes(table):
 
 
 def test_a_class_is_what_its_columns_say(table):
-    stability, n = table["stability"], table["n_fields"]
+    stability, n = table["stability"], table["n_variables"]
     is_minimum = np.isin(stability, ["stable", "metastable"])
     proved = is_minimum | np.isin(stability, ["saddle", "unstable"])
     assert (table["certified"] == proved).all()

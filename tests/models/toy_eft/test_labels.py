@@ -16,7 +16,7 @@ N_DRAWS, N_STARTS = 3, 3
 
 
 def labels(ids, n_moduli, dataset="ks", seed=7, n_draws=N_DRAWS):
-    features = {"geometry_id": np.asarray(ids), "n_moduli": np.asarray(n_moduli)}
+    features = {"geometry_id": np.asarray(ids), "geometry_key": np.asarray(ids), "n_moduli": np.asarray(n_moduli)}
     model = labeller({"name": "toy_eft", "draws": n_draws, "starts": N_STARTS}, seed)
     return labelling.label(model.values, seed, FAMILIES[dataset], features, n_draws, N_STARTS)
 
@@ -55,6 +55,19 @@ def test_the_order_of_a_batch_does_not_matter(batch):
     same(labels(order, sizes(order)), take(batch, rows))
 
 
+def test_the_key_of_a_geometry_alone_decides_its_draws(batch):
+    keys = np.arange(20)
+    features = {"geometry_id": keys + 5_000, "geometry_key": keys, "n_moduli": sizes(keys)}
+    model = labeller({"name": "toy_eft", "draws": N_DRAWS, "starts": N_STARTS}, 7)
+    elsewhere = labelling.label(model.values, 7, FAMILIES["ks"], features, N_DRAWS, N_STARTS)
+    there = take(batch, np.arange(20 * N_DRAWS))
+    same({name: column for name, column in elsewhere.items() if name != "geometry_id"}, there)
+    other = labelling.label(
+        model.values, 7, FAMILIES["ks"], features | {"geometry_key": keys + 5_000}, N_DRAWS, N_STARTS
+    )
+    assert np.isin(other["mass"].values, there["mass"].values).mean() < 0.01
+
+
 def test_the_size_of_blocks_does_not_matter(batch, monkeypatch):
     monkeypatch.setattr(labelling, "BLOCK_ROWS", 5)
     same(labels(np.arange(400), sizes(np.arange(400))), batch)
@@ -74,7 +87,7 @@ def test_seed_and_dataset_matter(batch):
 
 def couplings_of(row):
     scalars = [column[0] for name, column in row.items() if name in SCALARS]
-    n = int(row["n_fields"][0])
+    n = int(row["n_variables"][0])
     mixing = row["mixing"].values if len(row["mixing"].values) else np.zeros(n * (n + 1) // 2)
     return np.concatenate([scalars, row["tilt"].values, row["mass"].values, mixing]).astype(np.float64)
 
@@ -86,7 +99,7 @@ def check_certificates(table, rows):
     """Near each certified point, in 50 digits: a root of the gradient within the radius, with the stated inertia."""
     for i in rows:
         row = take(table, np.array([i]))
-        n, x = int(row["n_fields"][0]), mpmath.matrix(row["critical_point"].values.tolist())
+        n, x = int(row["n_variables"][0]), mpmath.matrix(row["critical_point"].values.tolist())
         with mpmath.workdps(50):
             gradient_and_hessian = exact_derivatives(couplings_of(row), n)
             y, step = x, mpmath.matrix([1])
@@ -170,13 +183,13 @@ def test_no_runaway_row_has_a_minimum_where_newton_leads_from_the_symmetric_poin
     assert len(kept) > 20  # rows whose only minimum is the reference's
     for i in kept[:40]:
         row = take(batch, np.array([i]))
-        c, n = couplings_of(row), int(row["n_fields"][0])
+        c, n = couplings_of(row), int(row["n_variables"][0])
         assert row["certified"][0] and row["n_pos"][0] == n
         gradient, hessian = derivatives(c, row["critical_point"].values)
         assert np.linalg.norm(gradient) < 1e-6 and np.linalg.eigvalsh(hessian)[0] > 0
     for i in np.flatnonzero(batch["stability"] == "runaway"):
         row = take(batch, np.array([i]))
-        c, n = couplings_of(row), int(row["n_fields"][0])
+        c, n = couplings_of(row), int(row["n_variables"][0])
         solver = Solver(potential, n)
         point, _, outcome, _ = solver.search(NEWTON, c[None], np.zeros(1, np.int64), np.zeros((1, n)))
         if outcome[0] == CONVERGED:

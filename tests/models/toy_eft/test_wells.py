@@ -40,7 +40,8 @@ def tilted(potential, tilt, reference, others):
 
 
 def test_the_potential_gives_a_table_of_its_columns(wells):
-    features = {"geometry_id": np.arange(40), "n_moduli": (np.arange(40) % 4).astype(np.int32)}
+    ids = np.arange(40)
+    features = {"geometry_id": ids, "geometry_key": ids, "n_moduli": (ids % 4).astype(np.int32)}
     table = labelling.label({"tilt": 0.5}, 1, FAMILIES["ks"], features, 2, 3, potential=wells)
     columns = label_columns(wells.REGIMES, wells.COUPLINGS)
     assert [column.name for column in columns] == list(table)

@@ -13,6 +13,8 @@ from vacuagym.schema import DATASET, GEOMETRY_ID, names_of
 from vacuagym.tables.arrays import content_sha256, n_rows, take
 from vacuagym.tables.shards import BATCH_ROWS, check_input, new_shard, read_rows
 
+_ROWS = 500  # of features held at a time, since their lists are long
+
 
 def build_geometries(shards: Sequence[Path], recipe: dict) -> None:
     """Generate a dataset's geometries, or read its published list, and write them in run order.
@@ -72,7 +74,7 @@ def build_features(geometries: Sequence[Path], features: Path, recipe: dict) -> 
             first, last = check_input(path, recipe, reads)["rows"]
             if first > row:
                 break
-            for batch in read_rows(path, reads, row - first, min(stop, last) - first):
+            for batch in read_rows(path, reads, row - first, min(stop, last) - first, _ROWS):
                 ids = batch.pop(GEOMETRY_ID.name)
                 keys = {DATASET.name: np.full(len(ids), family.name), GEOMETRY_ID.name: ids}
                 write(keys | family.functions.features(batch))

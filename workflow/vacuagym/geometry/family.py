@@ -29,11 +29,12 @@ class Family:
     list_names: tuple[str, ...] = ()  # the files of that list: one, or several in a folder
     module: str  # defines generate(), features(geometries) and, if there is a published list, read(source)
     geometry_columns: tuple[Column, ...]  # what `generate` and `read` give
-    features: tuple[Column, ...]  # what `features` gives; duplicate_group, h11, h21, euler_characteristic, n_moduli too
+    features: tuple[
+        Column, ...
+    ]  # what `features` gives; geometry_key, duplicate_group, h11, h21, euler_characteristic, n_moduli too
     examples: Mapping[str, list]  # a few geometries: the columns `geometry_columns` as lists
     published_column: Column | None = None  # read by published_numbers(source) of the module
     thresholds: Mapping[str, int] = field(default_factory=dict)  # split -> smallest value that is held out
-    threefold: str = ""  # how label models read its topology, see `vacuagym.models.supergravity`
     cycle: str | None = None  # column that is a cyclic list: rotations and reflections change nothing
     bibliography: str = ""  # BibTeX of its sources
 
@@ -56,5 +57,6 @@ class Family:
     def feature_columns(self) -> tuple[Column, ...]:
         """Data dictionary of the feature table."""
         return GEOMETRY_KEYS + tuple(
-            column._replace(role=KEY if column.name == "duplicate_group" else FEATURE) for column in self.features
+            column._replace(role=KEY if column.name in ("geometry_key", "duplicate_group") else FEATURE)
+            for column in self.features
         )

@@ -77,7 +77,7 @@ def new_fan():
 
 
 @njit(cache=True, nogil=True)
-def _mix(x):
+def mix(x):
     """A bijection of uint64, the finaliser of SplitMix64 (Steele, Lea, Flood 2014)."""
     x = x + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -101,21 +101,21 @@ def _refine(pairing, of_facets, of_rays):
         for r in range(n_rays):
             total = of_rays[r]
             for f in range(n_facets):
-                total += _mix(of_facets[f] ^ np.uint64(pairing[f, r] + 1))
-            of_rays[r] = _mix(total)
+                total += mix(of_facets[f] ^ np.uint64(pairing[f, r] + 1))
+            of_rays[r] = mix(total)
         code = np.uint64(n_rays)
         different = 0
         for f in range(n_facets):
             total = of_facets[f]
             for r in range(n_rays):
-                total += _mix(of_rays[r] ^ np.uint64(pairing[f, r] + 1))
-            of_facets[f] = _mix(total)
-            code += _mix(of_facets[f])
+                total += mix(of_rays[r] ^ np.uint64(pairing[f, r] + 1))
+            of_facets[f] = mix(total)
+            code += mix(of_facets[f])
             new = True
             for g in range(f):
                 new = new and of_facets[g] != of_facets[f]
             different += new
-    return different, _mix(code)
+    return different, mix(code)
 
 
 @njit(cache=True, nogil=True)
@@ -154,7 +154,7 @@ def canonical_colours(pairing):
         for f in range(n_facets):
             if of_facets[f] == colour:
                 trial_facets, trial_rays = of_facets.copy(), of_rays.copy()
-                trial_facets[f] = _mix(colour)
+                trial_facets[f] = mix(colour)
                 found, trial = _refine(pairing, trial_facets, trial_rays)
                 if first or trial < code:
                     different, code, first = found, trial, False
@@ -485,7 +485,7 @@ def _draw_heights(fan, colours):
     """Heights without ties, and the triangulation they induce."""
     for attempt in range(_ATTEMPTS):
         for r in range(fan.sizes[0]):
-            random = _mix(colours[r] + np.uint64(attempt)) >> np.uint64(64 - _RANDOM_BITS)
+            random = mix(colours[r] + np.uint64(attempt)) >> np.uint64(64 - _RANDOM_BITS)
             fan.heights[r] = (_dot(_ray(fan, r), _ray(fan, r)) << _RANDOM_BITS) + np.int64(random)
         if grow(fan):
             return

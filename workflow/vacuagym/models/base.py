@@ -31,7 +31,9 @@ class LabelModel:
     classes: Mapping[str, str]  # what each of `vacuagym.schema.CLASSES` means here
     parameters: Mapping[str, Parameter]
     columns: tuple[Column, ...]  # of the label table; roles say which are couplings
-    reads: Callable[[Family], tuple[str, ...]]  # the feature columns it reads of a family, geometry_id among them
+    reads: Callable[
+        [Family], tuple[str, ...]
+    ]  # the feature columns it reads of a family, geometry_id and geometry_key among them
     module: str
     document: str = ""  # path in the repository of the page that describes it
     bibliography: str = ""  # BibTeX of its sources
@@ -107,7 +109,7 @@ class Labeller:
         label = import_module(self.model.module).label
         try:
             return [label(self.values, self.seed, family, features, self.draws, self.settings["starts"])]
-        except ArithmeticError as error:
+        except (ArithmeticError, ValueError) as error:
             if count == 1:
                 return [self._failed(family, features, f"the model's arithmetic broke down: {error}")]
         halves = np.array_split(np.arange(count), 2)

@@ -1,11 +1,14 @@
 """The step from features to labels, shards in, shards out; and the compiling of what jobs need, once."""
 
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
+from vacuagym.geometry.family import Family
 from vacuagym.job import progress
 from vacuagym.models import labeller
 from vacuagym.models.base import stability_shares
@@ -58,22 +61,32 @@ def label_vacua(features: Path, labels: Path, stability: Path, recipe: dict) -> 
 def compile_code(name: str) -> None:
     """Compile a family or a label model by using it once; what is compiled is kept for other processes.
 
+    Each step has a process of its own, since compiling leaves much memory behind.
+
     Parameters
     ----------
     name : str
         Of a dataset or of a label model.
     """
     if name in FAMILIES:
-        FAMILIES[name].functions.features(FAMILIES[name].example)
-        if not is_compiled(name):
-            FAMILIES[name].functions.generate()
+        steps = [FAMILIES[name].functions.generate] if not is_compiled(name) else []
+        steps.append(partial(FAMILIES[name].functions.features, FAMILIES[name].example))
     else:
-        model = labeller({"name": name, "draws": 1, "starts": 1}, 0)
-        for family in FAMILIES.values():
-            features = family.functions.features(family.example)
-            table = {GEOMETRY_ID.name: np.arange(n_rows(features))} | features
-            try:
-                model.label(family, {column: table[column] for column in model.model.reads(family)})
-            except InputError as error:  # a family that the model does not apply to
-                print(error)
+        steps = [partial(_use_model, name, family) for family in FAMILIES.values()]
+    for step in steps:
+        process = get_context("fork").Process(target=step)
+        process.start()
+        process.join()
+        if process.exitcode:
+            raise RuntimeError(f"compiling {name} failed with status {process.exitcode}, for the reason above")
     mark_compiled(name)
+
+
+def _use_model(name: str, family: Family) -> None:
+    model = labeller({"name": name, "draws": 1, "starts": 1}, 0)
+    features = family.functions.features(family.example)
+    table = {GEOMETRY_ID.name: np.arange(n_rows(features))} | features
+    try:
+        model.label(family, {column: table[column] for column in model.model.reads(family)})
+    except InputError as error:  # a family that the model does not apply to
+        print(error)

@@ -14,12 +14,10 @@ from vacuagym.tables.arrays import Ragged
 
 # say where other numbers belong: their sizes mean nothing
 _INDICES = {"triple_intersection_indices", "rays", "heights", "basis"}
-_RAY = "ray"  # the coupling that is a point in Kähler moduli space
 
 _LOWEST = -12  # self-intersection of a curve
 _SYMBOLS = 2 - _LOWEST  # self-intersections -12 ... -1, 0 and above together
 _N_PAIRS = _SYMBOLS * (_SYMBOLS + 1) // 2
-_N_AREAS = 5
 
 
 @dataclass(frozen=True)
@@ -54,17 +52,14 @@ class Inputs:
         groups = [N_MODULI if column.name == "n_moduli" else TABLE for column in self.features for _ in _width(column)]
         groups += [COUPLINGS for column in self.couplings for _ in _width(column)]
         if self.cycle:
-            groups += [CYCLE] * (2 * _N_PAIRS + (_N_AREAS if _RAY in self.coupling_names else 0))
+            groups += [CYCLE] * (2 * _N_PAIRS)
         return np.array(groups)
 
     def matrix(self, rows: pl.DataFrame) -> np.ndarray:
         """Inputs of rows, float64 (rows, columns): numbers; minimum, mean and maximum of lists; statistics of the cycle."""
         blocks = [_numbers(rows[name]) for name in (*names_of(self.features), *self.coupling_names)]
         if self.cycle:
-            curves = _ragged(rows[self.cycle])
-            blocks.append(cycle_pairs(curves))
-            if _RAY in self.coupling_names:
-                blocks.append(cycle_areas(curves, _ragged(rows[_RAY])))
+            blocks.append(cycle_pairs(_ragged(rows[self.cycle])))
         return np.concatenate(blocks, axis=1)
 
 
@@ -122,45 +117,6 @@ def cycle_pairs(curves: Ragged) -> np.ndarray:
         pair = row * _N_PAIRS + number[symbol, symbol[partner]]
         blocks.append(np.bincount(pair, minlength=rows * _N_PAIRS).reshape(rows, _N_PAIRS))
     return np.concatenate(blocks, axis=1).astype(np.float64)
-
-
-def cycle_areas(curves: Ragged, ray: Ragged) -> np.ndarray:
-    """Statistics of the Kähler class j = sum t^i D_i on the curves: a circular convolution of t with (1, D_i^2, 1).
-
-    Parameters
-    ----------
-    curves : Ragged
-        Self-intersections D_i^2 of the n curves of each cycle.
-    ray : Ragged
-        t^0 of the section, then t of the curves 2 … n - 1; those of curves 0 and 1 are zero (see docs/supergravity.md).
-
-    Returns
-    -------
-    float64 array (rows, 5)
-        With t scaled to have t^0 = 1, logarithms of the least and mean area j·D_i, of the least (j + t^0 c1)·D_i, of j^2,
-        and of j·c1 = sum j·D_i.
-    """
-    row, following = _cycle(curves)
-    starts = curves.offsets[:-1]
-    square, t = curves.values.astype(np.float64), np.zeros(len(curves.values))
-    inner = np.ones(len(t), dtype=bool)
-    inner[starts] = inner[starts + 1] = False
-    section = np.ones(len(ray.values), dtype=bool)
-    section[ray.offsets[:-1]] = False
-    t[inner] = ray.values[section]
-    t /= ray.values[ray.offsets[:-1]][row]
-    preceding = np.empty_like(following)
-    preceding[following] = np.arange(len(t))
-    area = square * t + t[preceding] + t[following]
-    total = np.add.reduceat(area, starts)
-    columns = (
-        np.minimum.reduceat(area, starts),
-        total / np.diff(curves.offsets),
-        np.minimum.reduceat(area + square + 2, starts),
-        np.add.reduceat(t * area, starts),
-        total,
-    )
-    return np.log(np.maximum(np.stack(columns, axis=1), np.finfo(np.float64).tiny))
 
 
 def _cycle(curves: Ragged) -> tuple[np.ndarray, np.ndarray]:

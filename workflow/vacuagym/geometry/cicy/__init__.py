@@ -26,6 +26,5 @@ FAMILY = Family(
         "published_number", "int32", "1", "Number (Num) in the published list; leaks chi, no feature."
     ),
     thresholds={"ood_complexity": 11, "ood_hodge": 43},
-    threefold="nef_classes",
     bibliography=(_FOLDER / "sources.bib").read_text(encoding="utf-8"),
 )

@@ -5,6 +5,7 @@ list. Rows and columns may be permuted; the canonical form is the lexicographica
 ``geometry_id`` is the rank by (m, K, canonical matrix).
 """
 
+import hashlib
 import re
 from itertools import combinations_with_replacement, pairwise
 from pathlib import Path
@@ -235,7 +236,8 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
 
     Parameters
     ----------
-    geometries : ``n_factors``, ``n_equations``, ``configuration``, rows and columns in any order.
+    geometries : ``n_factors``, ``n_equations``, ``configuration``, rows and columns in any order. Classes are numbered by the
+        rows of the canonical form.
 
     Returns
     -------
@@ -243,18 +245,28 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
     """
     values, offsets = geometries["configuration"]
     matrices = [
-        values[start:stop].reshape(m, -1).astype(np.int64)
+        canonical_form(values[start:stop].reshape(m, -1).astype(np.int64)).astype(np.int64)
         for start, stop, m in zip(offsets[:-1], offsets[1:], geometries["n_factors"], strict=True)
     ]
     rows, invariants = [], np.zeros((len(matrices), N_INVARIANTS), np.int64)
     for i, q in enumerate(matrices):
         row, invariants[i] = _features_of(q)
         rows.append(row)
-    columns = {"duplicate_group": hash_rows(invariants, FAMILY.name), "configuration": geometries["configuration"]}
+    columns = {
+        "geometry_key": np.array([_key(q) for q in matrices], np.int64),
+        "duplicate_group": hash_rows(invariants, FAMILY.name),
+        "configuration": ragged([q.ravel() for q in matrices], np.int8),
+    }
     for name, kind in ((column.name, column.type) for column in FAMILY.features if column.name not in columns):
         values = [row[name] for row in rows]
         columns[name] = ragged(values, kind[5:-1]) if kind.startswith("list") else np.asarray(values).astype(kind)
     return {column.name: columns[column.name] for column in FAMILY.features}
+
+
+def _key(q):
+    """Hash of a configuration matrix (m, K) in canonical form."""
+    content = f"{FAMILY.name} {q.shape} ".encode() + q.astype(np.int8).tobytes()
+    return int.from_bytes(hashlib.sha256(content).digest()[:8], "little") >> 1
 
 
 def _features_of(q):

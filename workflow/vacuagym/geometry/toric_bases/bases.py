@@ -16,9 +16,10 @@ from vacuagym.geometry.lists import COMPLETE, read_text
 from vacuagym.geometry.sequences import insert
 from vacuagym.geometry.toric_bases import CLUSTERS, CURVES, FAMILY, MAX_LAG, MAX_SELF_INTERSECTION, curve_column
 from vacuagym.geometry.toric_bases.weierstrass import elliptic_threefolds
-from vacuagym.geometry.triangulations import new_table, threefold_columns
+from vacuagym.geometry.triangulations import mix, new_table, threefold_columns
 from vacuagym.numerics.compiled import njit
 from vacuagym.tables.arrays import Columns, Ragged, in_order
+from vacuagym.tables.hashing import hash_rows
 
 MAX_CURVES = 200  # the longest base has 194
 _RANK, _DIMENSION, _CHARGED = (np.array(values) for values in list(zip(*CLUSTERS, strict=True))[2:])
@@ -396,13 +397,14 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
         raise InputError(f"row {row} of a batch of toric bases", f"{_DEFECTS[defects[row]]}; make the geometries again")
     n = np.diff(curves.offsets)
     by_value, by_cluster, free, longest = _count_curves(curves.values, curves.offsets)
-    rotations, reflections, fibrations, correlations = _cyclic_structure(curves.values, curves.offsets)
+    keys, rotations, reflections, fibrations, correlations = _cyclic_structure(curves.values, curves.offsets)
     exceptional = sum((12 - m) * by_value[:, MAX_SELF_INTERSECTION - m] for m in (9, 10, 11))
     tensors = n - 3 + exceptional
     rank, vectors, charged = by_cluster @ _RANK, by_cluster @ _DIMENSION, by_cluster @ _CHARGED
     neutral = 273 - 29 * tensors + vectors - charged
     h11, h21 = rank + tensors + 2, neutral - 1
     columns = {
+        "geometry_key": hash_rows([keys], FAMILY.name),
         "h11": h11,
         "h21": h21,
         "euler_characteristic": 2 * (h11 - h21),
@@ -471,8 +473,9 @@ def _count_curves(values, offsets):
 
 @njit(cache=True, nogil=True)
 def _cyclic_structure(values, offsets):
-    """Rotations and reflections that leave each base as it is, pairs of opposite rays, and cyclic correlations."""
+    """Hash of each base's canonical form, its rotations and reflections, pairs of opposite rays, and cyclic correlations."""
     rows = len(offsets) - 1
+    keys = np.zeros(rows, np.int64)
     rotations, reflections = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
     fibrations = np.zeros(rows, np.int64)
     correlations = np.zeros((rows, MAX_LAG), np.int64)
@@ -483,6 +486,10 @@ def _cyclic_structure(values, offsets):
         curves = values[offsets[row] : offsets[row + 1]]
         n = len(curves)
         rotations[row], reflections[row] = _canonical(-curves, canonical[:n])
+        code = np.uint64(n)
+        for i in range(n):
+            code = mix(code ^ np.uint64(canonical[i]))
+        keys[row] = np.int64(code >> np.uint64(1))
         for i in range(n):
             if i >= 2:
                 x[i] = -curves[i - 1] * x[i - 1] - x[i - 2]
@@ -492,4 +499,4 @@ def _cyclic_structure(values, offsets):
                     fibrations[row] += 1
             for lag in range(MAX_LAG):
                 correlations[row, lag] += curves[i] * curves[(i + 1 + lag) % n]
-    return rotations, reflections, fibrations, correlations
+    return keys, rotations, reflections, fibrations, correlations

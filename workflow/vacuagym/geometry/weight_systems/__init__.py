@@ -28,6 +28,5 @@ FAMILY = Family(
         ],
     },
     thresholds={"ood_complexity": 40, "ood_hodge": 243},
-    threefold="one_class",
     bibliography=(_FOLDER / "sources.bib").read_text(encoding="utf-8"),
 )

@@ -8,7 +8,7 @@ in the order of the published files.
 """
 
 from array import array
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations, combinations_with_replacement, permutations
 from math import gcd
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from vacuagym.geometry.weight_systems.polytopes import (
 )
 from vacuagym.numerics.compiled import njit
 from vacuagym.tables.arrays import Columns, Ragged, content_sha256, in_order
+from vacuagym.tables.hashing import hash_rows, mix64
 
 CONTENT_SHA256 = "6ced65e725dd0220aa78da6b44f073e12e6520828b24f245ee9ba9ac5052dad2"
 
@@ -461,6 +462,7 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
     }
     chi = 2 * (q["h11"] - q["h21"])
     columns = {
+        "geometry_key": _keys(dense, dense_degrees),
         "h11": q["h11"],
         "h21": q["h21"],
         "euler_characteristic": chi,
@@ -478,6 +480,21 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
     }
     columns |= {"degrees": degrees, "weights": weights, **threefold_columns(threefolds)}
     return in_order(FAMILY.features, columns)
+
+
+def _keys(weights, degrees):
+    """Hash of each system, the same for any order of its coordinates and of the systems combined: int64 (rows,).
+
+    weights : (rows, 3, 8) int64, degrees : (rows, 3) int64, zero where there are fewer.
+    """
+    table = np.concatenate([degrees[:, :, None], weights], axis=2).astype(np.uint64)
+    found = []
+    for order in permutations(range(table.shape[1])):
+        state = np.zeros(table[:, 0].shape, np.uint64)
+        for system in order:
+            state = mix64(state ^ table[:, system])
+        found.append(hash_rows([state[:, 0], state[:, 1:].sum(axis=1)], FAMILY.name))
+    return np.min(found, axis=0)
 
 
 @njit(cache=True, nogil=True)

@@ -4,8 +4,6 @@ from pathlib import Path
 
 from vacuagym.schema import DRAW_KEYS, read_columns
 
-REGIMES = ("toy", "strict")
-
 CLASSES = {
     "stable": "the lowest vacuum found has V < 0 and no mode below the Breitenlohner-Freedman bound; proved",
     "metastable": "the lowest vacuum found is a minimum with V > 0, above the decompactified vacuum V = 0; proved",
@@ -13,7 +11,7 @@ CLASSES = {
     "unstable": "does not occur: an axion always has M^2 > 0 at theta = 0",
     "runaway": "no critical point exists on the ray within the interval, and V falls along all of it; proved",
     "marginal": "a sign that the class depends on is not proved",
-    "failed": "the classes of the geometry give no positive definite K_ij",
+    "failed": "the geometry has no potential of this form, or its classes give no positive definite K_ij",
 }
 # finer classes, in the order of the numbers in `solve`: class and meaning
 VACUUM_TYPES = {
@@ -32,7 +30,7 @@ VACUUM_TYPES = {
         "no critical point in the interval, V falls all the way to its lower end, the edge of control",
     ),
     "marginal": ("marginal", "a sign that the class depends on is not proved"),
-    "failed": ("failed", "K_ij is not proved positive definite on the drawn ray"),
+    "failed": ("failed", "no potential of this form, or K_ij is not proved positive definite on the drawn ray"),
 }
 
 COLUMNS = DRAW_KEYS + read_columns(

@@ -5,27 +5,34 @@ from typing import NamedTuple
 import numpy as np
 
 from vacuagym.geometry.family import Family
+from vacuagym.geometry.polytopes import new_polytope
+from vacuagym.geometry.triangulations import new_fan
 from vacuagym.models.parameters import pack
-from vacuagym.models.supergravity import THREEFOLDS, lattices, priors, ray, reads, solve
-from vacuagym.models.supergravity.columns import REGIMES, VACUUM_TYPES
+from vacuagym.models.supergravity import PRODUCT, TOPOLOGY, TORIC, cones, priors, ray, rays, solve
+from vacuagym.models.supergravity.columns import VACUUM_TYPES
 from vacuagym.numerics.compiled import njit
 from vacuagym.numerics.philox import draw_key, fill_uniform
-from vacuagym.tables.arrays import Columns, Ragged, take
+from vacuagym.tables.arrays import Columns, Ragged
 
-NO_RAY = "K_ij is not proved positive definite on the ray: the classes are dependent"
+NO_RAY = "K_ij is not proved positive definite on the ray, as is the case for dependent classes"
+NO_POTENTIAL = "the threefold is a product, T^2 x K3 or T^6: it has no N = 1 potential of this form"
 
 # a row is controlled where all of these hold (docs/supergravity.md)
-MIN_TWO_CYCLE, MAX_XI_RATIO, MIN_EXPONENT = 1.0, 1.0, 1.0
+MIN_TWO_CYCLE, MAX_XI_RATIO, MIN_EXPONENT = 1.0, 0.1, 1.0
 
 
-class _Topology(NamedTuple):
-    """Topology of the geometries of a batch, for `_label_rows`."""
+class _Threefolds(NamedTuple):
+    """What is known of the geometries of a batch, for `_label_rows`; lists as of `Ragged`."""
 
-    kind: int  # of the threefolds, see `priors`
-    indices: np.ndarray  # int64: three for each number of nef classes
-    numbers: Ragged  # int64: triple intersection numbers; self-intersections of an elliptic fibration
-    c1_squared: np.ndarray  # float64 (geometries,), of the base of an elliptic fibration
-    divisor_euler_numbers: Ragged  # int32: chi(O_D) = D^3 / 6 + c2·D / 12 of the divisors of the basis
+    chi: np.ndarray  # float64 (geometries,)
+    sound: np.ndarray  # bool (geometries,), whether there is a potential
+    ends: np.ndarray  # int64 (geometries + 1,), classes
+    indices: Ragged
+    numbers: Ragged
+    toric: bool
+    rays: Ragged  # these three are empty where the classes are nef
+    heights: Ragged
+    basis: Ragged
 
 
 def label(values, seed: int, family: Family, features: Columns, draws: int, starts: int = 0) -> dict:
@@ -38,7 +45,7 @@ def label(values, seed: int, family: Family, features: Columns, draws: int, star
     seed : int
         0 <= seed < 2^64.
     family : Family
-        Its name is part of the key of the random draws; its threefold says how to read the features.
+        Its name is part of the key of the random draws.
     features : columns
         The columns `reads` of the batch.
     draws : int
@@ -56,65 +63,43 @@ def label(values, seed: int, family: Family, features: Columns, draws: int, star
     InputError
         The model does not apply to the family.
     """
-    reads(family)  # refuses other kinds of threefolds
-    known = [features[name] for name in THREEFOLDS[family.threefold]]
-    topology = _TOPOLOGIES[family.threefold](list(THREEFOLDS).index(family.threefold), *known)
-    ids = np.asarray(features["geometry_id"], dtype=np.int64)
+    known = _threefolds(features)
+    keys = np.asarray(features["geometry_key"], dtype=np.int64)
+    rows, directions = priors.new_rows(len(keys) * draws), np.zeros(draws * known.ends[-1])
+    _label_rows(draw_key(seed, family.name), pack(values), keys, known, draws, directions, rows)
+    return _table(family.name, features["geometry_id"], known, draws, directions, rows)
+
+
+def _threefolds(features):
+    toric = "rays" in features
     chi = np.asarray(features["euler_characteristic"], dtype=np.float64)
-    divisors = topology.divisor_euler_numbers
-    rows, rays = priors.new_rows(len(ids) * draws), np.empty(draws * divisors.offsets[-1])
-    _label_rows(draw_key(seed, family.name), pack(values), ids, chi, topology, draws, rays, rows)
-    return _table(family.name, ids, features["n_moduli"], divisors, draws, rays, rows)
-
-
-# --- topology ---------------------------------------------------------------------------------------------------------
-
-
-def _one_class(kind, cubes, chern):
-    """From H^3 and c2·H of the class H that is kept: a single nef class."""
-    single = np.arange(len(cubes) + 1, dtype=np.int32)
-    indices = Ragged(np.zeros(3 * len(cubes), np.int64), 3 * single)
-    return _nef_classes(kind, indices, Ragged(np.asarray(cubes), single), Ragged(np.asarray(chern), single))
-
-
-def _nef_classes(kind, indices, numbers, chern):
-    """From the triple intersection numbers that are not zero, and c2·J_r, of nef classes J_r."""
-    kappa, offsets, triples = numbers.values.astype(np.int64), chern.offsets, indices.values.reshape(-1, 3)
-    row = np.repeat(np.arange(len(offsets) - 1), np.diff(numbers.offsets))
-    cubes, is_cube = np.zeros(len(chern.values), np.int64), triples[:, 0] == triples[:, 2]
-    cubes[offsets[row[is_cube]] + triples[is_cube, 0]] = kappa[is_cube]
-    euler = (2 * cubes + chern.values.astype(np.int64)) // 12  # integers by Riemann-Roch
-    none = np.zeros(len(offsets) - 1)
-    return _topology(
-        kind, triples.astype(np.int64).ravel(), Ragged(kappa, numbers.offsets), none, Ragged(euler, offsets)
+    none = Ragged(np.zeros(0, np.int64), np.zeros(len(chi) + 1, np.int64))
+    indices, numbers = (_as_int64(features[name]) for name in TOPOLOGY)
+    is_mirror, cone = False, (none, none, none)
+    if toric:
+        is_mirror, *cone = (features[name] for name in TORIC)
+        cone = map(_as_int64, cone)
+    return _Threefolds(
+        np.where(is_mirror, -chi, chi),
+        ~features[PRODUCT] if PRODUCT in features else np.ones(len(chi), bool),
+        np.concatenate([[0], np.cumsum(features["n_fields"], dtype=np.int64)]),
+        indices,
+        numbers,
+        toric,
+        *cone,
     )
 
 
-def _elliptic_fibration(kind, curves, tensors):
-    """From the self-intersections of the toric curves of the base, and its number of tensor multiplets T."""
-    values, starts = curves.values.astype(np.int64), curves.offsets
-    tensors = np.asarray(tensors, dtype=np.int64)
-    c1_squared, offsets = 9 - tensors, (starts - np.arange(len(starts))).astype(np.int32)
-    # E^3 = c1^2 and c2·E = c2(B) + 11 c1^2; D^3 = 0 and c2·D = 12 c1·D for the others
-    euler = np.delete(values + 2, starts[:-1])
-    euler[offsets[:-1]] = (2 * c1_squared + (3 + tensors) + 11 * c1_squared) // 12
-    return _topology(
-        kind, np.zeros(0, np.int64), Ragged(values, starts), c1_squared.astype(np.float64), Ragged(euler, offsets)
-    )
-
-
-def _topology(kind, indices, numbers, c1_squared, euler):
-    return _Topology(kind, indices, numbers, c1_squared, Ragged(euler.values.astype(np.int32), euler.offsets))
-
-
-_TOPOLOGIES = {"one_class": _one_class, "nef_classes": _nef_classes, "elliptic_fibration": _elliptic_fibration}
+def _as_int64(column):
+    """A list column as int64 arrays of its own, so that code is compiled once, whatever it was read from."""
+    return Ragged(column.values.astype(np.int64), column.offsets.astype(np.int64))
 
 
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
 @njit(cache=True)
-def _label_rows(key, packed, ids, chi, topology, n_draws, rays, rows):
+def _label_rows(key, packed, keys, known, n_draws, directions, rows):
     """Draw and solve every row of a batch.
 
     Parameters
@@ -123,77 +108,88 @@ def _label_rows(key, packed, ids, chi, topology, n_draws, rays, rows):
         Of the random draws.
     packed : float64
         The parameters, see `pack`.
-    ids, chi : int64, float64 (geometries,)
-        Numbers of the geometries and their Euler numbers.
-    topology : _Topology
+    keys : int64 (geometries,)
         Of the geometries.
+    known : _Threefolds
+        The geometries.
     n_draws : int
         Rows per geometry.
-    rays : float64
+    directions : float64
         Output: the ray of each row, one after the other.
     rows : priors.ROW (geometries * n_draws,)
         Output: see `priors.draw` and `solve.solve_row`.
     """
-    kind, indices, (numbers, starts), c1_squared, (euler, offsets) = topology
-    spread = 0.0 if kind == priors.ONE_CLASS else packed[priors.RAY_SPREAD]  # a single class has one ray: t = 1
     coupling_uniforms, work = np.empty(priors.N_UNIFORMS), np.empty(ray.N_WORK)
-    for g in range(len(ids)):
-        n = offsets[g + 1] - offsets[g]
-        uniforms, space, known = np.empty(n + 2), lattices.workspace(n), numbers[starts[g] : starts[g + 1]]
-        rigid = np.all(euler[offsets[g] : offsets[g + 1]] == 1)
+    polytope, dual, fan = new_polytope(), new_polytope(), new_fan()
+    share = packed[priors.RANDOM_SHARE]
+    for g in range(len(keys)):
+        n = known.ends[g + 1] - known.ends[g]
+        uniforms, space = np.empty(cones.SWEEPS * n), rays.workspace(n)
+        indices, numbers = _list(known.indices, g), _list(known.numbers, g)
+        if known.toric:
+            cone, central = cones.cone_of(
+                _list(known.rays, g), _list(known.heights, g), _list(known.basis, g), polytope, dual, fan
+            )
+            sizes = np.empty(len(cone.by_curve) - 1)
+            cones.centre(cone, central, sizes)
+            random_sizes = np.empty_like(sizes)
         for sample in range(n_draws):
             row = rows[g * n_draws + sample]
-            fill_uniform(key, ids[g], sample, 0, coupling_uniforms)
-            fill_uniform(key, ids[g], sample, 1, uniforms)
-            priors.draw(packed, kind, coupling_uniforms, row)
-            begin = n_draws * offsets[g] + sample * n
-            t = rays[begin : begin + n]
-            if kind == priors.ELLIPTIC_FIBRATION:
-                low, high = packed[priors.FIBRE_SHARE], packed[priors.FIBRE_SHARE + 1]
-                share = low + (high - low) * uniforms[n + 1]
-                smallest = lattices.fibration_ray(known, c1_squared[g], spread, share, uniforms, t, space)
+            fill_uniform(key, keys[g], sample, 0, coupling_uniforms)
+            fill_uniform(key, keys[g], sample, 1, uniforms)
+            priors.draw(packed, n, known.toric, coupling_uniforms, row)
+            begin = n_draws * known.ends[g] + sample * n
+            t = directions[begin : begin + n]
+            if known.toric:
+                t[:] = central
+                random_sizes[:] = sizes
+                cones.random_point(cone, uniforms, t, random_sizes)
+                for i in range(n):
+                    t[i] = (1.0 - share) * central[i] + share * t[i]
+                smallest = cones.curve_sizes(cone, t, random_sizes)
             else:
-                triples = indices[3 * starts[g] : 3 * starts[g + 1]]
-                smallest = lattices.nef_ray(triples, known, spread, uniforms, t, space)
-            geometry = lattices.ray_geometry(t, smallest, space)
+                smallest = rays.nef_ray(packed[priors.RAY_SPREAD], uniforms, t)
+            rays.intersect(indices, numbers, t, space)
+            geometry = rays.ray_geometry(t, smallest, known.toric, space)
             row.unit = row.rank / (6.283185307179586 * geometry.least_tau)
-            solve.solve_row(row, -chi[g] if row.mirror else chi[g], geometry, rigid or not row.strict, work)
+            if known.sound[g]:
+                solve.solve_row(row, known.chi[g], geometry, work)
+            else:
+                row.vacuum_type = solve.FAILED
 
 
-def _table(name, ids, n_moduli, divisors, draws, rays, rows):
+@njit(cache=True)
+def _list(column, row):
+    return column[0][column[1][row] : column[1][row + 1]]
+
+
+def _table(name, ids, known, draws, directions, rows):
     """The columns `COLUMNS` of solved rows."""
     index = np.repeat(np.arange(len(ids)), draws)
-    n = np.diff(divisors.offsets)[index].astype(np.int32)
-    n_moduli = np.asarray(n_moduli)[index].astype(np.int32)
+    n = np.diff(known.ends)[index].astype(np.int32)
     there = ~np.isnan(rows["x"])
     types, x = rows["vacuum_type"], rows["x"]
-    controlled = (rows["two_cycle"] > MIN_TWO_CYCLE) & (np.abs(rows["xi_ratio"]) < MAX_XI_RATIO) & (x > MIN_EXPONENT)
-    flux = np.exp(-rows["log_ratio"])
-    points = rays * np.repeat(np.sqrt(rows["unit"] * x), n)
+    two_cycle = rows["two_cycle"] * np.sqrt(rows["string_coupling"])  # in string frame; t is in Einstein frame
+    controlled = (two_cycle > MIN_TWO_CYCLE) & (np.abs(rows["xi_ratio"]) < MAX_XI_RATIO) & (x > MIN_EXPONENT)
+    flux = rows["flux"]
     table = {
         "dataset": np.full(len(index), name),
         "geometry_id": ids[index],
         "sample": np.tile(np.arange(draws, dtype=np.int32), len(ids)),
-        "n_moduli": n_moduli,
-        "n_fields": n,
-        "is_truncated": n < n_moduli,
         "stability": np.array([class_ for class_, _ in VACUUM_TYPES.values()])[types],
         "vacuum_type": np.array(list(VACUUM_TYPES))[types],
         "minimization_success": types <= solve.LAST_STABLE,
-        "failure_reason": np.where(types == solve.FAILED, NO_RAY, ""),
-        "regime": np.array(REGIMES)[rows["strict"].astype(np.int64)],
+        "failure_reason": np.where(types != solve.FAILED, "", np.where(known.sound[index], NO_RAY, NO_POTENTIAL)),
         "log10_flux": (-rows["log_ratio"] / np.log(10.0)).astype(np.float32),
         "condensate_rank": rows["rank"].astype(np.float32),
         "string_coupling": rows["string_coupling"].astype(np.float32),
         "uplift_ratio": rows["uplift_ratio"].astype(np.float32),
         "uplift_power": rows["uplift_power"],
         "uplift": rows["uplift"] * flux**2,
-        "is_mirror": rows["mirror"],
-        "ray": Ragged(rays, _offsets(n)),
-        "divisor_euler_numbers": take({"": divisors}, index)[""],
+        "ray": Ragged(directions, _offsets(n)),
         "potential_value": rows["potential"] * flux**2,
         "potential_scaled": rows["scaled_potential"],
-        "critical_point": Ragged(points[np.repeat(there, n)], _offsets(n * there)),
+        "ray_scale": np.sqrt(rows["unit"] * x),
         "axion_branch": rows["branch"],
         "n_pos": rows["n_positive"],
         "n_neg": rows["n_negative"],
@@ -203,7 +199,7 @@ def _table(name, ids, n_moduli, divisors, draws, rays, rows):
         "barrier": rows["barrier"] * flux**2,
         "exponent": x,
         "volume": rows["volume"],
-        "smallest_two_cycle": rows["two_cycle"],
+        "smallest_two_cycle": two_cycle,
         "xi_ratio": rows["xi_ratio"],
         "controlled": controlled | (types == solve.RUNAWAY),
         "n_critical_points": rows["n_critical"],

@@ -10,24 +10,23 @@ from vacuagym.numerics.elementary import exp, log, sqrt
 _ZETA_3 = 1.2020569031595942854
 _LOG10 = 2.302585092994045684
 
-# a kind of threefold is the number of its name in `THREEFOLDS`
-ONE_CLASS, NEF_CLASSES, ELLIPTIC_FIBRATION = range(3)
-
 _OFFSETS = offsets(PARAMETERS)
-_FLUX, _COUPLING = _OFFSETS["log10_flux"], _OFFSETS["string_coupling"]
-_RANK, _UPLIFT = _OFFSETS["gauge_rank_one_class"], _OFFSETS["log10_uplift_one_class"]  # those of other kinds follow
-_NO_UPLIFT, _POWER, _REFERENCE = (
-    _OFFSETS[name] for name in ("no_uplift_fraction", "uplift_power", "reference_intersection")
+_FLUX, _RANK, _COUPLING, _NO_UPLIFT, _POWER = (
+    _OFFSETS[name] for name in ("log10_flux", "gauge_rank", "string_coupling", "no_uplift_fraction", "uplift_power")
 )
-_MIRROR, _STRICT = _OFFSETS["mirror_fraction"], _OFFSETS["strict_fraction"]
-RAY_SPREAD, FIBRE_SHARE = _OFFSETS["ray_spread"], _OFFSETS["fibre_share"]
+# of toric and of nef classes
+_UPLIFT = _OFFSETS["log10_uplift_toric"], _OFFSETS["log10_uplift_nef"]
+_REFERENCE_VOLUME = _OFFSETS["reference_volume_toric"], _OFFSETS["reference_volume_nef"]
+_REFERENCE_POWER = _OFFSETS["reference_power_toric"], _OFFSETS["reference_power_nef"]
+RANDOM_SHARE, RAY_SPREAD = _OFFSETS["random_share"], _OFFSETS["ray_spread"]
 
-N_UNIFORMS = 8  # that `draw` takes
+N_UNIFORMS = 5  # that `draw` takes
 
 ROW = np.dtype(
     [
         # what is drawn
         ("log_ratio", "f8"),  # log(A / w)
+        ("flux", "f8"),  # w / A
         ("rank", "f8"),  # N
         ("string_coupling", "f8"),
         ("uplift", "f8"),  # D / w^2
@@ -53,8 +52,6 @@ ROW = np.dtype(
         ("branch", "i4"),
         ("n_critical", "i4"),
         ("n_minima", "i4"),
-        ("mirror", "?"),
-        ("strict", "?"),
         ("certified", "?"),
     ],
     align=True,
@@ -83,45 +80,43 @@ def _log_between(parameters, offset, u):
 
 
 @njit(cache=True)
-def _one_modulus_volume(kappa, tau):
-    """Volume of a one-modulus geometry as a function of its four-cycle: sqrt(2) tau^(3/2) / (3 sqrt(kappa))."""
-    return sqrt(2.0 / kappa) * tau * sqrt(tau) / 3.0
-
-
-@njit(cache=True)
-def draw(parameters, kind, uniforms, row):
+def draw(parameters, n, toric, uniforms, row):
     """Draw the couplings of a row.
 
-    The uplift is u times the depth 3 e^K |W|^2 that the reference geometry, without alpha' correction, has at its
-    supersymmetric point E (1 + 2 x / 3) = 1: D / w^2 = 3 u (1 - E)^2 volume^(p - 2).
+    The uplift is u times the depth 3 e^K |W|^2 that a reference threefold, without alpha' correction, has at its
+    supersymmetric point E (1 + 2 x / 3) = 1: D / w^2 = 3 u (1 - E)^2 volume^(p - 2). The volume of the reference is
+    c n^k tau^(3/2), tau its smallest divisor.
 
     Parameters
     ----------
-    parameters : float64 (n,)
+    parameters : float64 (k,)
         Values of the model's parameters, see `vacuagym.models.parameters.pack`.
-    kind : int
-        ONE_CLASS, NEF_CLASSES or ELLIPTIC_FIBRATION.
+    n : int
+        Number of classes.
+    toric : bool
+        Whether they are toric classes; else they are nef.
     uniforms : float64 (N_UNIFORMS,)
         Uniform draws.
     row : ROW
         Output: what is drawn, but for ``unit``.
     """
     row.log_ratio = -_LOG10 * _between(parameters, _FLUX, uniforms[0])
-    row.rank = _log_between(parameters, _RANK + 2 * kind, uniforms[1])
+    row.flux = exp(-row.log_ratio)
+    row.rank = _log_between(parameters, _RANK, uniforms[1])
     row.string_coupling = _log_between(parameters, _COUPLING, uniforms[2])
     row.uplift_power = parameters[_POWER]
-    row.mirror = kind == ONE_CLASS and uniforms[3] < parameters[_MIRROR]
-    row.strict = uniforms[4] < parameters[_STRICT]
     row.uplift_ratio = row.uplift = 0.0
-    if uniforms[5] >= parameters[_NO_UPLIFT]:
-        row.uplift_ratio = np.float64(np.float32(exp(_LOG10 * _between(parameters, _UPLIFT + 2 * kind, uniforms[6]))))
+    if uniforms[3] >= parameters[_NO_UPLIFT]:
+        kind = 0 if toric else 1
+        row.uplift_ratio = np.float64(np.float32(exp(_LOG10 * _between(parameters, _UPLIFT[kind], uniforms[4]))))
         x = row.log_ratio
         for _ in range(60):  # a contraction: its slope is (2/3) / (1 + 2 x / 3)
             x = row.log_ratio + log(1.0 + 2.0 * x / 3.0)
-        e = 1.0 / (1.0 + 2.0 * x / 3.0)
-        volume = _one_modulus_volume(parameters[_REFERENCE + kind], x * row.rank / 6.283185307179586)
+        e, tau = 1.0 / (1.0 + 2.0 * x / 3.0), x * row.rank / 6.283185307179586
+        c, power = parameters[_REFERENCE_VOLUME[kind]], parameters[_REFERENCE_POWER[kind]]
+        log_volume = log(c) + power * log(np.float64(n)) + 1.5 * log(tau)
         depth = 3.0 * (1.0 - e) * (1.0 - e)
-        row.uplift = row.uplift_ratio * depth * exp((row.uplift_power - 2.0) * log(volume))
+        row.uplift = row.uplift_ratio * depth * exp((row.uplift_power - 2.0) * log_volume)
 
 
 @njit(cache=True)

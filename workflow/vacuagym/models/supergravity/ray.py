@@ -1,6 +1,6 @@
 """The potential along a ray of Kähler parameters: every critical point in an interval, with proof, and all masses.
 
-With one modulus, or with several on a ray on which the couplings make the restriction consistent (`lattices`), let
+With one modulus, or with several on a ray on which the couplings make the restriction consistent (`rays`), let
 x = a tau, E = (A / w) e^-x with w = -W0 > 0, r = xi / volume, delta = D volume^(2 - p) / w^2. At theta = 0, or, with
 E < 0, at a theta = pi, in units of w^2 / volume^2,
 
@@ -308,7 +308,7 @@ class Masses(NamedTuple):
     """V and the squared masses at a critical point, in units of w^2 / volume^2.
 
     The other moduli have M^2 = constant + linear s + square s^2, their axions axion_linear s + square s^2, where s runs
-    over the transverse spectrum of the ray (`lattices`). The sizes are sums of absolute terms, which bound rounding errors.
+    over the transverse spectrum of the ray (`rays`). The sizes are sums of absolute terms, which bound rounding errors.
     """
 
     potential: float

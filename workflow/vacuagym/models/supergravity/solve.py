@@ -15,9 +15,9 @@ LAST_STABLE = DS_MINIMUM  # the types up to here are vacua
 
 # The interval: x = a tau from X_LOW, and from where |xi / volume| < 1, to X_HIGH.
 X_LOW, X_HIGH = 1.0, 1e6
-_NO_INSTANTON = -1e4  # log(A / w) that stands for A = 0: E is below the smallest double
 # error of a mass relative to its terms: rounding and the uncertainty of the critical point, with room to spare
 _RELATIVE = 1e-11
+_PROBLEM = 1e-14  # relative error of a critical point from the rounding of r1 and d1
 _PER_X = 1e-15  # the part of it that grows with the argument of the exponential
 
 
@@ -45,8 +45,8 @@ def _count(tally, mass, error):
 
 
 @njit(cache=True)
-def count_masses(masses, x, geometry, with_axions, floor):
-    """The `Tally` of M^2 + floor of all moduli and, with ``with_axions``, of all axions.
+def count_masses(masses, x, geometry, floor):
+    """The `Tally` of M^2 + floor of all moduli and axions.
 
     Along the ray the sign of M^2 is known without rounding: the modulus's is the sign of the enclosed slope, the axion's
     that of E (8 (2 + r) x + 6 r), a product of positive factors but for the sign of E.
@@ -55,36 +55,34 @@ def count_masses(masses, x, geometry, with_axions, floor):
     ----------
     masses : ray.Masses
         At the critical point x.
-    geometry : lattices.RayGeometry
+    geometry : rays.RayGeometry
         Its spectrum and the spectrum's error are used.
     """
     tally = Tally(0, 0, 0, np.inf, -np.inf, np.inf)
     relative = _RELATIVE + _PER_X * x
     along = 0.0 if floor == 0.0 else relative
     tally = _count(tally, masses.ray + floor, along * (abs(masses.ray) + floor))
-    if with_axions:
-        tally = _count(tally, masses.ray_axion + floor, along * (abs(masses.ray_axion) + floor))
+    tally = _count(tally, masses.ray_axion + floor, along * (abs(masses.ray_axion) + floor))
     square = masses.square
     for s in geometry.spectrum:
         value = masses.constant + (masses.linear + square * s) * s
         slope = masses.linear_size + 2.0 * square * abs(s)
         error = relative * (masses.constant_size + slope * abs(s)) + slope * geometry.spectrum_error
         tally = _count(tally, value + floor, error + relative * floor)
-        if with_axions:
-            value = (masses.axion_linear + square * s) * s
-            slope = masses.axion_size + 2.0 * square * abs(s)
-            error = relative * (slope * abs(s) + floor) + slope * geometry.spectrum_error
-            tally = _count(tally, value + floor, error)
+        value = (masses.axion_linear + square * s) * s
+        slope = masses.axion_size + 2.0 * square * abs(s)
+        error = relative * (slope * abs(s) + floor) + slope * geometry.spectrum_error
+        tally = _count(tally, value + floor, error)
     return tally
 
 
 @njit(cache=True)
-def classify(problem, root, geometry, with_axions, work):
+def classify(problem, root, geometry, work):
     """The vacuum type of a critical point, its `ray.Masses` and their `Tally`; root (4,) as of `ray.find_zeros`."""
     x, x1, x2 = root[0], root[1], root[2]
     low, high = ray.enclose_sum(ray.VALUE, problem, x1, x2, work)
     masses = ray.masses_at(problem, x, work)
-    tally = count_masses(masses, x, geometry, with_axions, 0.0)
+    tally = count_masses(masses, x, geometry, 0.0)
     if tally.open > 0 or not (low > 0.0 or high < 0.0):
         return MARGINAL, masses, tally
     if low > 0.0:
@@ -96,14 +94,14 @@ def classify(problem, root, geometry, with_axions, work):
         below, _ = ray.enclose_sum(ray.SUSY, problem, x1, x1, work)
         _, above = ray.enclose_sum(ray.SUSY, problem, x2, x2, work)
         return ADS_SUSY if below > 0.0 and above < 0.0 else ADS_NONSUSY, masses, tally
-    to_bound = count_masses(masses, x, geometry, with_axions, 0.75 * abs(masses.potential))
+    to_bound = count_masses(masses, x, geometry, 0.75 * abs(masses.potential))
     if to_bound.negative > 0:
         return ADS_SADDLE, masses, tally
     return ADS_TACHYONIC if to_bound.open == 0 else MARGINAL, masses, tally
 
 
 @njit(cache=True)
-def solve_row(row, chi, geometry, instantons, work):
+def solve_row(row, chi, geometry, work):
     """Label one row.
 
     Parameters
@@ -111,21 +109,18 @@ def solve_row(row, chi, geometry, instantons, work):
     row : priors.ROW
         What is drawn; what is found is filled in.
     chi : float
-        Euler number, the mirror's if that is drawn.
-    geometry : lattices.RayGeometry
+        Euler number.
+    geometry : rays.RayGeometry
         The drawn ray.
-    instantons : bool
-        Whether A is not zero.
     work : float64 (ray.N_WORK,)
         Workspace.
     """
-    n, spectrum_error = len(geometry.spectrum) + 1, geometry.spectrum_error
-    if not spectrum_error < np.inf or (n > 1 and not geometry.spectrum[n - 2] < -spectrum_error):
+    if not geometry.spectrum_error < np.inf:
         row.vacuum_type = FAILED
         return
     p, unit = row.uplift_power, row.unit
     volume_1 = geometry.volume * unit * sqrt(unit)
-    log_ratio = row.log_ratio if instantons else _NO_INSTANTON
+    log_ratio = row.log_ratio
     r1 = alpha_prime(chi, row.string_coupling) / volume_1
     d1 = row.uplift * exp((2.0 - p) * log(volume_1))
 
@@ -137,12 +132,11 @@ def solve_row(row, chi, geometry, instantons, work):
     roots, n_roots = np.empty((2, ray.MAX_ROOTS, 4)), np.zeros(2, np.int64)
     complete, slope_low, slope_high = True, 0, 0
     for branch in range(1, -1, -1):
-        if instantons or branch == 0:
-            problem = ray.Problem(log_ratio, r1, d1, p, 1.0 - 2.0 * branch)
-            n_roots[branch], decided, slope_low, slope_high = ray.find_zeros(
-                ray.SLOPE, problem, x_low, x_high, work, roots[branch]
-            )
-            complete = complete and decided
+        problem = ray.Problem(log_ratio, r1, d1, p, 1.0 - 2.0 * branch)
+        n_roots[branch], decided, slope_low, slope_high = ray.find_zeros(
+            ray.SLOPE, problem, x_low, x_high, work, roots[branch]
+        )
+        complete = complete and decided
     row.n_critical = n_roots[0] + n_roots[1]
     if not complete or (row.n_critical == 0 and slope_low != slope_high):
         row.vacuum_type = MARGINAL
@@ -157,7 +151,7 @@ def solve_row(row, chi, geometry, instantons, work):
         problem = ray.Problem(log_ratio, r1, d1, p, 1.0 - 2.0 * branch)
         for k in range(n_roots[branch]):
             root = roots[branch, k]
-            type_, masses, tally = classify(problem, root, geometry, instantons, work)
+            type_, masses, tally = classify(problem, root, geometry, work)
             x = root[0]
             v = volume_1 * x * sqrt(x)
             potential = masses.potential / (v * v)
@@ -168,11 +162,11 @@ def solve_row(row, chi, geometry, instantons, work):
             found_vacuum, lowest_v = is_vacuum, potential
             row.vacuum_type, row.branch, row.certified = type_, branch, type_ != MARGINAL
             row.n_positive, row.n_negative = tally.positive, tally.negative
-            row.n_flat = tally.open + (0 if instantons else n)
+            row.n_flat = tally.open
             row.x, row.scaled_potential, row.potential, row.volume = x, masses.potential, potential, v
             row.xi_ratio, row.two_cycle = r1 / (x * sqrt(x)), geometry.two_cycle * sqrt(unit * x)
             row.lowest, row.highest, row.gap = tally.lowest, tally.highest, tally.gap
-            row.radius = max(root[2] - x, x - root[1]) / x
+            row.radius = max(root[2] - x, x - root[1]) / x + _PROBLEM
             row.barrier = np.nan
             if is_vacuum and k + 1 < n_roots[branch] and roots[branch, k, 3] > 0.0:  # the next one is a maximum in x
                 top = roots[branch, k + 1, 0]

@@ -43,7 +43,7 @@ MODEL = LabelModel(
     classes=CLASSES,
     parameters=PARAMETERS,
     columns=label_columns(REGIMES, COUPLINGS),
-    reads=lambda family: ("geometry_id", "n_moduli"),
+    reads=lambda family: ("geometry_id", "geometry_key", "n_moduli"),
     module=f"{__name__}.labels",
     document="docs/toy-eft.md",
 )

@@ -157,7 +157,7 @@ def label(
     family : Family
         Its name is part of the key of the random draws.
     features : columns
-        geometry_id, n_moduli, and what else the potential's ``n_fields`` takes.
+        geometry_id, geometry_key, n_moduli, and what else the potential's ``n_fields`` takes.
     draws, starts : int
         Draws of couplings per geometry, descents per draw.
     potential : module
@@ -169,17 +169,19 @@ def label(
         The columns of `label_columns`, ``draws`` rows per geometry, ordered by geometry, then draw.
     """
     packed, key = pack(values), draw_key(seed, family.name)
-    geometry = np.repeat(np.asarray(features["geometry_id"], dtype=np.int64), draws)
+    ids, keys = (
+        np.repeat(np.asarray(features[name], dtype=np.int64), draws) for name in ("geometry_id", "geometry_key")
+    )
     sample = np.tile(np.arange(draws, dtype=np.int32), len(features["geometry_id"]))
     n_moduli = np.asarray(features["n_moduli"])
     n_fields = np.repeat(potential.n_fields(features, values), draws)
     table = {
-        "dataset": np.full(len(geometry), family.name),
-        "geometry_id": geometry,
+        "dataset": np.full(len(ids), family.name),
+        "geometry_id": ids,
         "sample": sample,
         "n_moduli": np.repeat(np.where(n_moduli == n_moduli, n_moduli, 0), draws).astype(np.int32),
-        "n_fields": n_fields,
-        "n_starts": np.full(len(geometry), starts, dtype=np.int32),
+        "n_variables": n_fields,
+        "n_starts": np.full(len(ids), starts, dtype=np.int32),
     }
     columns = label_columns(potential.REGIMES, potential.COUPLINGS)
     order = [np.flatnonzero(n_fields == 0)]
@@ -188,7 +190,7 @@ def label(
         rows, solver = np.flatnonzero(n_fields == n), Solver(potential, n)
         for first in range(0, len(rows), BLOCK_ROWS):
             block = rows[first : first + BLOCK_ROWS]
-            couplings, regimes, points = draw_block(solver, packed, key, geometry[block], sample[block], starts)
+            couplings, regimes, points = draw_block(solver, packed, key, keys[block], sample[block], starts)
             regime = np.array(potential.REGIMES)[regimes]
             order.append(block)
             parts.append(solve_block(solver, couplings, points) | {"regime": regime})
