@@ -40,7 +40,7 @@ class Split:
 
 def by_group(shares: tuple[float, float, float]) -> pl.Expr:
     """Part by a hash of the duplicate group, in these shares of train, val and test; the same in every family."""
-    u = hash_expression(pl.col("duplicate_group"), "iid") / 2.0**63
+    u = hash_expression(pl.col("duplicate_group"), "part") / 2.0**63
     train, val = np.cumsum(shares)[:2].tolist()
     return pl.when(u < train).then(TRAIN).when(u < val).then(VAL).otherwise(TEST)
 
