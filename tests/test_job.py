@@ -138,15 +138,15 @@ def test_declared_memory_is_compared_with_what_was_taken(tmp_path):
         list(check_declared_memory(table))
     record_job(table, "honest", "part=00000", 300, 101, 0, 1.5)
     record_job(table, "honest", "part=00001", 300, 299, 0, 1.5)
-    record_job(table, "greedy", "part=00000", 800, 120, 0, 1.5)
-    record_job(table, "greedy", "part=00001", 800, 199, 0, 1.5)
+    record_job(table, "greedy", "part=00000", 1000, 120, 0, 1.5)
+    record_job(table, "greedy", "part=00001", 1000, 199, 0, 1.5)
     record_job(table, "short", "part=00000", 400, 300, 0, 1.5)
     record_job(table, "short", "part=00001", 400, 404, 0, 1.5)
     record_job(table, "short", "part=00001", 800, 410, 0, 1.5)  # its second attempt
     record_job(table, "mended", "part=00000", 100, 110, 0, 1.5)
     record_job(table, "mended", "part=00000", 200, 110, 0, 1.5)  # of a later run, with more declared
     assert list(check_declared_memory(table)) == [
-        "greedy: peak of 199 MB is under a quarter of the declared 800 MB",
+        "greedy: peak of 199 MB is under a fifth of the declared 1000 MB",
         "short: peak of 410 MB is above the declared 400 MB",
     ]
     table.write_text("rule\twildcards\nonly\ttwo\n")

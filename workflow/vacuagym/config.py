@@ -146,7 +146,7 @@ _VALIDATION = {
     ),
 }
 _RULES = {  # memory in MB, and what a job does
-    "compile_code": (450, "Compiling the code of one family or of the label model, once."),
+    "compile_code": (600, "Compiling the code of one family or of the label model, once."),
     "build_geometries": (450, "Generating a dataset, or reading its list."),
     "build_features": (450, "One shard of features."),
     "label_vacua": (450, "One shard of labels."),
