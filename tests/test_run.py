@@ -137,6 +137,6 @@ def test_a_run_without_compiled_code_is_refused_at_once(tmp_path):
 
 def test_a_python_that_snakemake_cannot_start_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.executable", "/home/me/my project/.venv/bin/python")
+    monkeypatch.setattr("sys.executable", "/opt/my project/.venv/bin/python")
     with pytest.raises(InputError, match="my project.*starts no job from a path with such characters"):
         run.begin()
