@@ -58,7 +58,7 @@ def verify(results: Path, remove: bool) -> None:
 def memory(table: Path) -> None:
     """Check the memory that rules declare.
 
-    The exit status is 1 if a job used more than its rule declares, or all jobs of a rule used less than a third of it.
+    The exit status is 1 if a job used more than its rule declares, or all jobs of a rule used less than a fifth of it.
     """
     from vacuagym.job import check_declared_memory
 
