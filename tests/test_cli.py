@@ -62,8 +62,8 @@ def test_verify_names_what_is_damaged_and_removes_it_on_request(results):
     assert status == 1 and str(path) in text and not path.exists()
 
 
-@pytest.mark.parametrize(("peak", "status"), [(90.0, 1), (110.0, 0), (290.0, 0), (310.0, 1)])
-def test_memory_fails_beyond_the_declared_and_below_a_third_of_it(tmp_path, peak, status):
+@pytest.mark.parametrize(("peak", "status"), [(50.0, 1), (70.0, 0), (290.0, 0), (310.0, 1)])
+def test_memory_fails_beyond_the_declared_and_below_a_fifth_of_it(tmp_path, peak, status):
     table = tmp_path / "memory.tsv"
     table.write_text(MEMORY.format(peak))
     found, text = call("memory", "--memory", table)
