@@ -85,7 +85,8 @@ def test_a_job_finds_the_package_without_installing_it():
 
 def make(folder, *arguments):
     command = ["make", "--dry-run", "--file", str(ROOT / "Makefile"), *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8")
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(command, cwd=folder, env=outside, capture_output=True, encoding="utf-8")
 
 
 def test_a_path_with_a_space_is_named(tmp_path):

@@ -217,11 +217,11 @@ def test_the_majority_is_scored_as_scikit_learn_does(cicy_run, table):
     assert table[0]["balanced_accuracy"] == pytest.approx(1 / len(set(truth)))
 
 
-def test_more_that_is_seen_scores_better(table):
+def test_a_learner_that_sees_more_scores_better(table):
     names = {row["model"] for row in table}
     mean = {name: np.mean([row["macro_f1"] for row in table if row["model"] == name]) for name in names}
-    assert mean["majority"] < mean["couplings_only"] < mean["logistic_regression"]
-    assert mean["n_moduli_only"] < mean["couplings_only"] < mean["gradient_boosting"]
+    assert mean["n_moduli_only"] < mean["couplings_only"] < mean["gradient_boosting"]  # one learner, more columns
+    assert mean["majority"] < min(mean["logistic_regression"], mean["mlp"])
 
 
 def test_scores_are_the_same_for_other_shards(cicy_run, score, table, two_baselines, tmp_path):
