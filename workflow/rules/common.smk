@@ -15,7 +15,7 @@ from vacuagym.errors import InputError
 from vacuagym.fingerprints import source_hash
 from vacuagym.geometry import FAMILIES
 from vacuagym.geometry.lists import list_files
-from vacuagym.benchmark.splits import SPLITS
+from vacuagym.benchmark.splits import PROTOCOLS, SPLITS
 from vacuagym.recipes import datasets_of, geometries_for, paths_of, scores_of, tables_of
 
 # The name under which another workflow imports this one; then `config` is what that workflow gives.
@@ -99,6 +99,7 @@ wildcard_constraints:
     code="|".join([*FAMILIES, config["model"]["name"]]),
     shard=r"\d{5}",
     split="|".join(SPLITS),
+    protocol="|".join(PROTOCOLS),
 
 
 def recipe(path):

@@ -8,4 +8,5 @@ with job(snakemake) as (_, [out]):
     from vacuagym.publish.manifest import build_manifest
     from vacuagym.recipes import tables_of
 
-    build_manifest(Path(), tables_of(snakemake.config), [snakemake.input.dictionary], snakemake.config, out)
+    files = [snakemake.input[name] for name in ("dictionary", "content", "edition")]
+    build_manifest(Path(), tables_of(snakemake.config), files, snakemake.config, out)

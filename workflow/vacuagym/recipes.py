@@ -8,7 +8,7 @@ refused, and never mixed in. Shards of one table differ in ``rows`` alone, which
 
 from collections.abc import Iterable, Mapping
 
-from vacuagym.benchmark.splits import splits_of
+from vacuagym.benchmark.splits import protocols_of, splits_of
 from vacuagym.fingerprints import fingerprint_of, source_hash
 from vacuagym.geometry import FAMILIES
 from vacuagym.geometry.run_order import SHARD_ROWS, limited, shard_ranges
@@ -72,6 +72,15 @@ def tables_of(config: dict) -> dict[str, dict]:
     for split in splits_of(datasets_of(config)):
         thresholds = config["splits"][split.name] if split.measure else None
         tables[f"results/splits/{split.name}.parquet"] = recipe | {"split": split.name, "thresholds": thresholds}
+    for protocol in protocols_of(datasets_of(config)):
+        tables[f"results/protocols/{protocol.name}.parquet"] = {
+            "table": "protocols",
+            "code": code["splits"],
+            "split": protocol.name,
+            "thresholds": None,
+            "inputs": {f"features/{protocol.family}": features[f"features/{protocol.family}"]},
+            "geometries": {protocol.family: geometries_of(config, protocol.family)},
+        }
     return tables
 
 

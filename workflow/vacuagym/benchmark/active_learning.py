@@ -18,11 +18,12 @@ from vacuagym.benchmark.baselines.base import CYCLE
 from vacuagym.benchmark.baselines.inputs import Inputs, inputs_of
 from vacuagym.benchmark.baselines.rows import Rows
 from vacuagym.benchmark.scored import is_scored, label_reads
-from vacuagym.benchmark.scoring import SCORE_COLUMNS, class_code, scores, tally, write_scores
+from vacuagym.benchmark.metrics import tally_classes
+from vacuagym.benchmark.scoring import SCORE_COLUMNS, class_code, write_scores
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
 from vacuagym.models.base import Labeller
-from vacuagym.schema import KEY, Column, names_of
+from vacuagym.schema import CLASSES, KEY, Column, names_of
 from vacuagym.tables.arrays import concatenate, take
 from vacuagym.tables.frames import read_run
 from vacuagym.tables.shards import read_rows
@@ -101,7 +102,9 @@ def scan_active_learning(tables: Mapping[str, Sequence[Path]], recipe: dict, out
             for asked, n_train, predict in rounds(strategy, seed, inputs, x, ask, settings):
                 p = predict(x_test)
                 keys = {"dataset": dataset, "strategy": strategy, "seed": seed, "asked": asked, "n_train": n_train}
-                curves.append(keys | scores(tally(truth, p.argmax(axis=1), p)[0]))
+                group = np.zeros(len(truth), dtype=np.int64) + np.arange(len(truth))
+                found = tally_classes(truth, p.argmax(axis=1), p, group, len(truth), len(CLASSES)).scores().values()
+                curves.append(keys | {"n_test": len(truth)} | found)
         print(f"{dataset}, seed {seed}: {len(x):,} rows in the pool, up to {curves[-1]['asked']:,} asked for")
     write_scores(curves, COLUMNS, recipe, out)
 

@@ -37,8 +37,13 @@ def build_data_dictionary(datasets: Sequence[str], model: Mapping, out: Path) ->
     """
     tables = tables_of_columns(datasets, model["name"])
     rows = [(table, *column) for table, columns in tables.items() for column in columns]
-    write_text(out, [pl.DataFrame(rows, schema=_NAMES, orient="row").write_csv()])
+    write_text(out, [as_csv(rows)])
     print(f"{len(rows)} columns described")
+
+
+def as_csv(rows: Sequence[tuple[str, ...]]) -> str:
+    """A data dictionary as text, of rows of a table's name and what a `Column` holds."""
+    return pl.DataFrame(rows, schema=_NAMES, orient="row").write_csv()
 
 
 def read_dictionary(path: Path) -> dict[str, list[Column]]:

@@ -14,8 +14,9 @@ import polars as pl
 from vacuagym import models
 from vacuagym.benchmark.baselines.base import CYCLE, Baseline
 from vacuagym.benchmark.baselines.inputs import Inputs, inputs_of
-from vacuagym.benchmark.baselines.rows import Rows
-from vacuagym.benchmark.scoring import N_TALLY, SCORE_COLUMNS, class_code, scores, tally, write_scores
+from vacuagym.benchmark.baselines.rows import DUPLICATE_GROUP, Rows
+from vacuagym.benchmark.metrics import tally_classes
+from vacuagym.benchmark.scoring import SCORE_COLUMNS, class_code, write_scores
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
@@ -81,17 +82,19 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
                 fitted[baseline.name, seed] = fit(baseline, seed, inputs, x, classes)
     print(f"{len(inputs.groups)} inputs, {n_train:,} training rows of {', '.join(trained)}")
 
-    tallies = {key: np.zeros(N_TALLY) for key in fitted}
+    groups, tallies = test.groups("test"), {}
     for rows in in_blocks(test.read("test"), BLOCK_ROWS, pl.concat):
         x, truth = inputs.matrix(rows), rows.select(class_code()).to_series().to_numpy()
         for key, predict in fitted.items():
             p = predict(x)
-            tallies[key] += tally(truth, p.argmax(axis=1), p)[0]
-    if not any(total.any() for total in tallies.values()):
+            group = np.searchsorted(groups, rows[DUPLICATE_GROUP])
+            found = tally_classes(truth, p.argmax(axis=1), p, group, len(groups), len(CLASSES))
+            tallies[key] = tallies[key] + found if key in tallies else found
+    if not tallies:
         raise InputError(f"split {recipe['split']}", f"has no scored row of {dataset} in its test part; raise n_limit")
     keys = {"split": recipe["split"], "dataset": dataset}
     table = [
-        keys | {"model": name, "seed": seed, "n_train": n_train} | scores(tallies[name, seed])
+        keys | {"model": name, "seed": seed, "n_train": n_train} | {"n_test": int(tallies[name, seed].rows.sum())} | tallies[name, seed].scores().values()
         for name, seed in sorted(fitted, key=lambda key: list(BASELINES).index(key[0]))
     ]
     write_scores(table, COLUMNS, recipe, out)

@@ -16,6 +16,9 @@ from vacuagym.schema import PART, names_of
 from vacuagym.tables.frames import Shard, read_draws
 
 
+DUPLICATE_GROUP = "duplicate_group"
+
+
 @dataclass(frozen=True)
 class Rows:
     """Draws of some datasets, as a learner sees them; memory holds one batch of them.
@@ -38,12 +41,20 @@ class Rows:
     def read(self, part: str, only_scored: bool = True, with_inputs: bool = True) -> Iterator[pl.DataFrame]:
         """Stream the rows of a part, in the order of the tables; without inputs, features and couplings are not read."""
         columns = names_of(self.model.columns)
-        features, couplings = (self.inputs.feature_names, self.inputs.coupling_names) if with_inputs else ((), ())
+        features, couplings = (self.inputs.feature_names, self.inputs.coupling_names) if with_inputs else ([], [])
+        features = [DUPLICATE_GROUP, *features]
         wanted = pl.col(PART.name) == part
         wanted = wanted & is_scored(columns) if only_scored else wanted
         for shard in self.shards:
             for rows in read_draws(shard, features, [*label_reads(columns), *couplings], {PART.name: self.split}):
                 yield rows.filter(wanted)
+
+    def groups(self, part: str) -> np.ndarray:
+        """The duplicate groups of the scored rows of a part, int64, ascending: what grows with the rows, 8 bytes for each."""
+        found = np.zeros(0, dtype=np.int64)
+        for rows in self.read(part, with_inputs=False):
+            found = np.union1d(found, rows[DUPLICATE_GROUP].to_numpy())
+        return found
 
     def sample(self, part: str, limit: int, seed: int, only_scored: bool = True) -> tuple[np.ndarray, pl.DataFrame]:
         """A sample of the rows of a part, in the order of the tables; memory holds nothing but these.

@@ -27,6 +27,6 @@ FAMILY = Family(
             [1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 1, 1],
         ],
     },
-    thresholds={"ood_complexity": 40, "ood_hodge": 243},
+    thresholds={"ood_complexity": 38, "ood_euler": 408},
     bibliography=(_FOLDER / "sources.bib").read_text(encoding="utf-8"),
 )
