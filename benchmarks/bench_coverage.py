@@ -20,7 +20,7 @@ from vacuagym.benchmark.metrics import KINDS, compare, interval
 from vacuagym.tables.arrays import Ragged, take
 
 N_POPULATION = 100_000
-SIZES = (-0.55, 1.75)  # of the logarithm of the rows of a group, mean and standard deviation
+SIZES = (-0.55, 1.87)  # of the logarithm of the rows of a group, mean and standard deviation
 LARGEST = 3_000
 SHARES = (0.45, 0.3, 0.15, 0.1)  # of the classes, before a rare one
 POSITIVE = 0.2  # share of the true rows of the kind binary
