@@ -52,7 +52,10 @@ def print_cost(split, dataset, options):
         pair = [fitted(inputs, table.sample(rows, seed=seed), test, seed) for table in (train, near)]
         scores.append(pair)
     (far, close), spread = np.mean(scores, axis=0), np.std(np.diff(scores, axis=1), ddof=1)
-    print(f"{split.name:22}{dataset:10}{len(test):>10,}{far:>9.3f}{close:>17.3f}{close - far:>8.3f}{spread:>7.3f}", flush=True)
+    print(
+        f"{split.name:22}{dataset:10}{len(test):>10,}{far:>9.3f}{close:>17.3f}{close - far:>8.3f}{spread:>7.3f}",
+        flush=True,
+    )
 
 
 def rows_of(split, dataset, part, options):

@@ -17,8 +17,8 @@ from vacuagym.benchmark.baselines import BASELINES, fit
 from vacuagym.benchmark.baselines.base import CYCLE
 from vacuagym.benchmark.baselines.inputs import Inputs, inputs_of
 from vacuagym.benchmark.baselines.rows import Rows
-from vacuagym.benchmark.scored import is_scored, label_reads
 from vacuagym.benchmark.metrics import tally_classes
+from vacuagym.benchmark.scored import is_scored, label_reads
 from vacuagym.benchmark.scoring import SCORE_COLUMNS, class_code, write_scores
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES

@@ -46,7 +46,9 @@ class Folder:
 
     def splits(self) -> list[str]:
         """The splits and protocols there are."""
-        return [path.stem for folder in ("splits", PROTOCOLS) for path in sorted((self.path / folder).glob("*.parquet"))]
+        return [
+            path.stem for folder in ("splits", PROTOCOLS) for path in sorted((self.path / folder).glob("*.parquet"))
+        ]
 
     def rows(self, dataset: str, row: str, split: str, columns: Sequence[str], part: str | None = None) -> pl.LazyFrame:
         """The rows of a dataset that a split has a part for, in no certain order.
@@ -102,7 +104,9 @@ def open_folder(path: Path | str) -> Folder:
     """
     path = Path(path).expanduser()
     if not (path / DICTIONARY).is_file():
-        raise InputError(path, "holds neither a release nor the results of a run; build one with `make run` or `make edition`")
+        raise InputError(
+            path, "holds neither a release nor the results of a run; build one with `make run` or `make edition`"
+        )
     columns: dict[str, list[Column]] = {}
     with open(path / DICTIONARY, newline="", encoding="utf-8") as file:
         head, *lines = csv.reader(file)
@@ -121,7 +125,12 @@ def open_folder(path: Path | str) -> Folder:
     return Folder(path, complete, families)
 
 
-VIEW = {"train": "train", "val": "validation", "test": "test", "ood_val": "ood_validation"}  # part -> name in `datasets`
+VIEW = {
+    "train": "train",
+    "val": "validation",
+    "test": "test",
+    "ood_val": "ood_validation",
+}  # part -> name in `datasets`
 
 
 def part_name(name: str) -> str:

@@ -16,7 +16,6 @@ from vacuagym.errors import InputError
 from vacuagym.schema import DRAW_KEYS, FEATURE, GEOMETRY_KEYS, Column, names_of
 
 
-
 @dataclass(frozen=True)
 class LoadedTask:
     """A task on the tables of one folder, made by `load_task`.
@@ -202,7 +201,10 @@ def load_task(
     if split not in found.splits():
         raise InputError(f"split {split!r}", f"is none of those in {folder}; it has {', '.join(found.splits())}")
     if held_out and not {held_out} < set(loaded.datasets):
-        reason = f"holds out all of {held_out}: load {name} without naming a dataset" if held_out in known else (
-            f"holds out {held_out}, of which {name} knows nothing; it has {', '.join(known)}")
+        reason = (
+            f"holds out all of {held_out}: load {name} without naming a dataset"
+            if held_out in known
+            else (f"holds out {held_out}, of which {name} knows nothing; it has {', '.join(known)}")
+        )
         raise InputError(f"split {split!r}", reason)
     return loaded

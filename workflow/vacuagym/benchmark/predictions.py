@@ -45,7 +45,8 @@ def with_truth(source, loaded: "LoadedTask", part: str) -> dict[str, pl.DataFram
     truth = {dataset: rows for dataset, rows in truth.items() if len(rows)}
     if not truth:
         raise InputError(
-            f"split {loaded.split}", f"has no row of {loaded.task.name} to score in its part {part}; take a larger n_limit"
+            f"split {loaded.split}",
+            f"has no row of {loaded.task.name} to score in its part {part}; take a larger n_limit",
         )
     found = _columns(where, _frame(where, source, loaded), loaded)
     if "geometry_id" in found.columns:
@@ -92,7 +93,9 @@ def _read(path: Path) -> pl.DataFrame:
             return pl.read_csv(path, infer_schema_length=None)
         return pl.read_parquet(path, glob=False)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise InputError(path, f"cannot be read as {'CSV' if path.suffix == '.csv' else 'parquet'} ({error})") from error
+        raise InputError(
+            path, f"cannot be read as {'CSV' if path.suffix == '.csv' else 'parquet'} ({error})"
+        ) from error
 
 
 def _of_array(source, loaded: "LoadedTask") -> dict:
@@ -138,7 +141,9 @@ def _columns(where, found: pl.DataFrame, loaded: "LoadedTask") -> pl.DataFrame:
     keys = [name for name in loaded.keys if name in found.columns]
     if keys and (missing := [name for name in loaded.keys if name not in keys]):
         if missing != ["dataset"] or len(loaded.datasets) > 1:
-            raise InputError(where, f"misses the key {', '.join(missing)} of its rows; expected {', '.join(loaded.keys)}")
+            raise InputError(
+                where, f"misses the key {', '.join(missing)} of its rows; expected {', '.join(loaded.keys)}"
+            )
         return found.select(pl.lit(loaded.datasets[0]).alias("dataset"), *keys, *answers)
     return found.select(*keys, *answers)
 
@@ -160,7 +165,12 @@ def _with_keys(where, found: pl.DataFrame, datasets: Sequence[str], loaded: "Loa
             bad = bad | pl.col(name).cast(pl.Int64, strict=False).is_null()
         else:
             raise InputError(where, f"has {column.dtype} in {name}, expected integers")
-        _refuse(where, found, bad, lambda row, name=name, e=expected, h=hint: f"has {row[name]!r} in {name}, expected {e}{h}")
+        _refuse(
+            where,
+            found,
+            bad,
+            lambda row, name=name, e=expected, h=hint: f"has {row[name]!r} in {name}, expected {e}{h}",
+        )
         if name != "dataset":
             found = found.with_columns(pl.col(name).cast(pl.Int64))
     return found
@@ -168,7 +178,9 @@ def _with_keys(where, found: pl.DataFrame, datasets: Sequence[str], loaded: "Loa
 
 def _in_order(where, found: pl.DataFrame, truth: Mapping[str, pl.DataFrame], loaded: "LoadedTask") -> pl.DataFrame:
     """Give predictions without keys those of the rows to predict, in their order."""
-    keys = pl.concat(rows.select(loaded.keys) for rows in truth.values()).with_columns(pl.col(loaded.keys[1:]).cast(pl.Int64))
+    keys = pl.concat(rows.select(loaded.keys) for rows in truth.values()).with_columns(
+        pl.col(loaded.keys[1:]).cast(pl.Int64)
+    )
     if len(found) != len(keys):
         raise InputError(
             where, f"hold {len(found)} rows without {', '.join(loaded.keys)}, but {len(keys)} rows are to be predicted"
@@ -217,7 +229,9 @@ def _classes(where, found: pl.DataFrame, target: Target) -> pl.DataFrame:
             where,
             found,
             own < pl.max_horizontal(known) - TIE_TOLERANCE,
-            lambda row: f"predicts {row[name]}, but another class has a larger probability; leave out {name}, or mend one of them",
+            lambda row: (
+                f"predicts {row[name]}, but another class has a larger probability; leave out {name}, or mend one of them"
+            ),
         )
     return found
 
@@ -290,7 +304,9 @@ def _refuse(where, found: pl.DataFrame, bad: pl.Expr, reason) -> None:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _matched(where, dataset: str, part: str, loaded: "LoadedTask", truth: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
+def _matched(
+    where, dataset: str, part: str, loaded: "LoadedTask", truth: pl.DataFrame, found: pl.DataFrame
+) -> pl.DataFrame:
     """Truth and prediction side by side; refuse what is not one prediction for each row.
 
     Rows of the part that do not take part may be predicted too, and are left out.
@@ -309,7 +325,9 @@ def _wrong(keys, of, truth, found, loaded, dataset, part) -> Iterator[tuple[pl.D
     yield found.filter(found.select(keys).is_duplicated()).unique(keys), f"predicts {{}} rows of {of} more than once"
     alien = found.join(truth, on=keys, how="anti")
     if len(alien):
-        inside = loaded.folder.rows(dataset, loaded.task.row, loaded.split, [], part).select(pl.col(keys).cast(pl.Int64))
+        inside = loaded.folder.rows(dataset, loaded.task.row, loaded.split, [], part).select(
+            pl.col(keys).cast(pl.Int64)
+        )
         yield alien.join(inside.collect(), on=keys, how="anti"), f"predicts {{}} rows that are not those of {of}"
-    hint = f"; to score one dataset alone, name it" if found.is_empty() and len(loaded.datasets) > 1 else ""
+    hint = "; to score one dataset alone, name it" if found.is_empty() and len(loaded.datasets) > 1 else ""
     yield truth.join(found, on=keys, how="anti"), f"misses {{}} of the {len(truth)} rows of {of}{hint}"

@@ -12,7 +12,6 @@ from vacuagym.benchmark import metrics
 from vacuagym.benchmark.metrics import KINDS, Interval, Scores
 from vacuagym.benchmark.predictions import TRUTH, probability_columns, with_truth
 from vacuagym.benchmark.tasks.base import Target
-from vacuagym.errors import InputError
 from vacuagym.schema import CLASSES, Column, names_of
 from vacuagym.tables.arrays import Ragged
 from vacuagym.tables.shards import new_shard
@@ -34,7 +33,9 @@ def class_code(strict: bool = True, name: str = "stability") -> pl.Expr:
 # --- predictions ------------------------------------------------------------------------------------------------------
 
 
-def evaluate(loaded: "LoadedTask", predictions, against=None, part: str = "test", n_resamples: int = 1000, seed: int = 0):
+def evaluate(
+    loaded: "LoadedTask", predictions, against=None, part: str = "test", n_resamples: int = 1000, seed: int = 0
+):
     """Score predictions of a task. Memory grows with the rows of the part.
 
     Parameters
@@ -110,12 +111,18 @@ def _score(targets: Sequence[Target], rows: pl.DataFrame) -> Scores:
 
 def _score_target(target: Target, rows: pl.DataFrame) -> Scores:
     names, group = list(target.columns), rows["duplicate_group"].to_numpy()
-    truth, said = ([_array(rows[prefix + name]) if prefix + name in rows.columns else None for name in names] for prefix in (TRUTH, ""))
+    truth, said = (
+        [_array(rows[prefix + name]) if prefix + name in rows.columns else None for name in names]
+        for prefix in (TRUTH, "")
+    )
     p = rows.select(name for name in probability_columns(target) if name in rows.columns).to_numpy()
     if target.kind == "integers":
         truth, said = ([np.stack(values, axis=1).astype(np.int64)] for values in (truth, said))
     elif target.kind == "classes":
-        codes = [rows.select(class_code(name=prefix + names[0])).to_series().to_numpy().astype(np.int64) for prefix in (TRUTH, "")]
+        codes = [
+            rows.select(class_code(name=prefix + names[0])).to_series().to_numpy().astype(np.int64)
+            for prefix in (TRUTH, "")
+        ]
         truth, said = [codes[0]], [codes[1]]
     probabilities = (p[:, 0] if target.kind == "binary" else p) if p.shape[1] else None
     return KINDS[target.kind].score(truth[0], said[0], probabilities, group, names)
@@ -152,7 +159,10 @@ def as_text(report: Mapping) -> str:
 def _lines(report: Mapping) -> Iterator[str]:
     edition = report["edition"]["edition"]
     yield f"{report['task']}, {report['part']} part of {report['split']}, edition {edition}"
-    tables = {f"{name}, {entry['rows']:,} rows, {entry['groups']:,} groups": entry for name, entry in report["datasets"].items()}
+    tables = {
+        f"{name}, {entry['rows']:,} rows, {entry['groups']:,} groups": entry
+        for name, entry in report["datasets"].items()
+    }
     if len(tables) > 1:
         tables = {"mean of the datasets": report} | tables
     for title, entry in tables.items():

@@ -55,7 +55,10 @@ def texts(
     """
     model, config = MODELS[run["model"]["name"]], run["config"]
     datasets = {name: checks["datasets"][name] for name in tables}
-    rows = {name: sum(shard.rows for shard in shards if (shard.table, shard.dataset) == ("labels", name)) for name in datasets}
+    rows = {
+        name: sum(shard.rows for shard in shards if (shard.table, shard.dataset) == ("labels", name))
+        for name in datasets
+    }
     number = {name: entry["geometries"] for name, entry in datasets.items()}
     complete = all(number[name] == FAMILIES[name].count for name in datasets)
     geometries = [(f"`{name}`", f"{number[name]:,}", f"{rows[name]:,}", FAMILIES[name].text) for name in datasets]

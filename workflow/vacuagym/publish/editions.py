@@ -14,7 +14,6 @@ from pathlib import Path
 import polars as pl
 
 from vacuagym import __version__
-from vacuagym.benchmark.folders import EDITION
 from vacuagym.errors import InputError
 from vacuagym.tables.frames import Run, read_frames, read_geometries, read_run
 from vacuagym.tables.shards import in_blocks, read_schema, write_text

@@ -24,7 +24,6 @@ from vacuagym.benchmark.scored import SCORED, is_scored
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.benchmark.tasks import TASKS
 from vacuagym.benchmark.tasks.base import DRAW, GEOMETRY, Task
-from vacuagym.errors import InputError
 from vacuagym.fingerprints import file_sha256
 from vacuagym.job import progress
 from vacuagym.publish import cards, dictionary
@@ -89,7 +88,12 @@ def tables_of(dictionary: Mapping[str, Sequence[Column]], dataset: str) -> list[
     adds[DRAW] |= {SCORED: is_scored(names_of(labels))}
     numbers = [column for column in features if column.role == FEATURE and not column.type.startswith("list")]
     group = [column for column in features if column.role == KEY and column.name not in names_of(GEOMETRY_KEYS)]
-    seen = [*DRAW_KEYS, *group, *numbers, *(column for column in labels if column.role == COUPLING or column.name == "stability")]
+    seen = [
+        *DRAW_KEYS,
+        *group,
+        *numbers,
+        *(column for column in labels if column.role == COUPLING or column.name == "stability"),
+    ]
     rest = [column for column in labels if column.name not in names_of(seen)]
     return [
         Table("features", GEOMETRY, [*features, *adds[GEOMETRY]], _by_name(adds[GEOMETRY])),
@@ -324,6 +328,9 @@ def _inputs_text(out: Path) -> str:
 
 def _dictionary_text(tables: Mapping[str, Sequence[Table]]) -> str:
     rows = [
-        (f"{table.name}/{dataset}", *column) for dataset, some in tables.items() for table in some for column in table.columns
+        (f"{table.name}/{dataset}", *column)
+        for dataset, some in tables.items()
+        for table in some
+        for column in table.columns
     ]
     return dictionary.as_csv(rows)

@@ -94,7 +94,10 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
         raise InputError(f"split {recipe['split']}", f"has no scored row of {dataset} in its test part; raise n_limit")
     keys = {"split": recipe["split"], "dataset": dataset}
     table = [
-        keys | {"model": name, "seed": seed, "n_train": n_train} | {"n_test": int(tallies[name, seed].rows.sum())} | tallies[name, seed].scores().values()
+        keys
+        | {"model": name, "seed": seed, "n_train": n_train}
+        | {"n_test": int(tallies[name, seed].rows.sum())}
+        | tallies[name, seed].scores().values()
         for name, seed in sorted(fitted, key=lambda key: list(BASELINES).index(key[0]))
     ]
     write_scores(table, COLUMNS, recipe, out)

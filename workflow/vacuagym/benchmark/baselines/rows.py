@@ -15,7 +15,6 @@ from vacuagym.models.base import LabelModel
 from vacuagym.schema import PART, names_of
 from vacuagym.tables.frames import Shard, read_draws
 
-
 DUPLICATE_GROUP = "duplicate_group"
 
 

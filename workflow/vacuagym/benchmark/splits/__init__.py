@@ -56,7 +56,11 @@ def build_split(features: Sequence[Path], out: Path, recipe: dict) -> None:
         A shard is damaged, missing or of another run.
     """
     split, thresholds = {**PROTOCOLS, **SPLITS}[recipe["split"]], recipe["thresholds"] or {}
-    schema, found, counts = arrow_schema(COLUMNS, recipe), dict.fromkeys(recipe["geometries"], 0), dict.fromkeys(split.parts, 0)
+    schema, found, counts = (
+        arrow_schema(COLUMNS, recipe),
+        dict.fromkeys(recipe["geometries"], 0),
+        dict.fromkeys(split.parts, 0),
+    )
     with new_shard(out, COLUMNS, recipe, _GROUP_ROWS) as write:
         for number, path in enumerate(features):
             family = FAMILIES[path.parent.name]

@@ -7,7 +7,11 @@ import polars as pl
 from vacuagym.benchmark.tasks.base import DRAW, Target, Task
 from vacuagym.schema import VACUA, Column
 
-_HEIGHT = pl.when(pl.col("stability").is_in(VACUA) & pl.col("controlled") & (pl.col("barrier") > 0)).then("barrier").otherwise(math.nan)
+_HEIGHT = (
+    pl.when(pl.col("stability").is_in(VACUA) & pl.col("controlled") & (pl.col("barrier") > 0))
+    .then("barrier")
+    .otherwise(math.nan)
+)
 
 TASKS = Task(
     name="barrier",
@@ -16,7 +20,9 @@ TASKS = Task(
     row=DRAW,
     targets=(Target(kind="number", columns={"log10_barrier": _HEIGHT.log10()}),),
     adds=(
-        Column("log10_barrier", "float64", "log10 M_P^4", "log10 of the barrier of a vacuum under control; NaN elsewhere."),
+        Column(
+            "log10_barrier", "float64", "log10 M_P^4", "log10 of the barrier of a vacuum under control; NaN elsewhere."
+        ),
     ),
     is_scored=lambda columns: pl.col("log10_barrier").is_not_nan(),
 )

@@ -31,22 +31,25 @@ class Task:
     adds: tuple[Column, ...] = ()  # descriptions of the targets that are columns neither of features nor of labels
     families: tuple[str, ...] = ()  # whose geometries it is about; none: those of every dataset
     inputs: tuple[str, ...] = ()  # the features that a learner may see; none: all of them, and the couplings of a draw
-    permute: Callable[[pl.DataFrame, int], pl.DataFrame] | None = None  # from rows to another form of the same geometries
-    is_scored: Callable[[Sequence[str]], pl.Expr] = lambda columns: pl.lit(True)  # which rows take part, given the columns there are
+    permute: Callable[[pl.DataFrame, int], pl.DataFrame] | None = (
+        None  # from rows to another form of the same geometries
+    )
+    is_scored: Callable[[Sequence[str]], pl.Expr] = lambda columns: pl.lit(
+        True
+    )  # which rows take part, given the columns there are
 
     @property
     def target_columns(self) -> dict[str, pl.Expr]:
         """What is predicted, by name."""
         return {name: value for target in self.targets for name, value in target.columns.items()}
 
-    @property
-    def reads(self) -> list[str]:
-        """The columns of features and labels that the targets are made of."""
-        return list(dict.fromkeys(name for value in self.target_columns.values() for name in value.meta.root_names()))
-
     def applies(self, family: str, columns: Sequence[Column]) -> bool:
         """Whether a dataset of a family, with these columns of features and labels, has the task."""
-        return (not self.families or family in self.families) and set(self.reads) <= set(names_of(columns))
+        there = set(names_of(columns))
+        known = all(
+            name in there or set(value.meta.root_names()) <= there for name, value in self.target_columns.items()
+        )
+        return known and (not self.families or family in self.families)
 
     def inputs_of(self, columns: Sequence[Column]) -> list[Column]:
         """Of the columns of features and labels, those that a learner may see."""
@@ -70,7 +73,8 @@ def of_lists(function: Callable[..., np.ndarray], *columns: str, dtype: pl.DataT
 
     def rows(frame: pl.Series) -> pl.Series:
         values = (
-            function(*(np.asarray(value) if isinstance(value, list) else value for value in row.values())) for row in frame
+            function(*(np.asarray(value) if isinstance(value, list) else value for value in row.values()))
+            for row in frame
         )
         return pl.Series([value.tolist() for value in values], dtype=pl.List(dtype))
 

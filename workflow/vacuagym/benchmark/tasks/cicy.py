@@ -39,7 +39,7 @@ def permute_matrices(rows: pl.DataFrame, number: int) -> pl.DataFrame:
     for id_, m, k, matrix in rows.select("geometry_id", *_MATRIX).iter_rows():
         rng = np.random.default_rng([number, id_])
         matrices.append(np.reshape(matrix, (m, k))[rng.permutation(m)][:, rng.permutation(k)].ravel())
-    return rows.with_columns(pl.Series("configuration", matrices, dtype=rows["configuration"].dtype))
+    return rows.with_columns(pl.Series("configuration", matrices).cast(rows["configuration"].dtype))
 
 
 TASKS = (
