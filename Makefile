@@ -13,13 +13,18 @@ $(error .venv was made in another folder and works only there: run "make clean",
 endif
 endif
 
-.PHONY: run test slow thorough bench lint config lock clean
+.PHONY: run edition test slow thorough bench lint config lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
 	.venv/bin/snakemake --cores $(CORES)
 	.venv/bin/vacuagym verify
 	@echo "features, labels and splits: results/   what each column means: results/data_dictionary.csv   logs: logs/"
+
+# Edition 1.0: all geometries, and the release. `vacuagym verify --edition 1.0` compares with the recorded values.
+edition: .venv/installed
+	.venv/bin/snakemake all release --cores $(CORES) --configfile config/editions/1.0.yaml
+	.venv/bin/vacuagym verify --edition 1.0
 
 test: .venv/installed-test
 	.venv/bin/python -m pytest -m "not slow and not thorough"
