@@ -27,10 +27,10 @@ edition: .venv/installed
 	.venv/bin/vacuagym verify --edition 1.0
 
 test: .venv/installed-test
-	.venv/bin/python -m pytest -m "not slow and not thorough"
+	.venv/bin/python -m pytest -n $(CORES) --dist loadfile -m "not slow and not thorough"
 
 slow: .venv/installed-test
-	.venv/bin/python -m pytest -m "slow and not thorough"
+	.venv/bin/python -m pytest -n $(CORES) --dist loadfile -m "slow and not thorough"
 
 # What is too long for continuous integration.
 thorough: .venv/installed-test .venv-cytools/installed
@@ -74,8 +74,8 @@ config: .venv/installed
 # The lock files follow from pyproject.toml, the packages of the conda environment from the lock.
 lock: .venv/installed-test
 	$(PIP) install uv
-	.venv/bin/uv pip compile pyproject.toml $(LOCK) -o envs/requirements.lock
-	.venv/bin/uv pip compile pyproject.toml --extra test -c envs/requirements.lock $(LOCK) -o envs/requirements-test.lock
+	.venv/bin/uv pip compile pyproject.toml --extra workflow $(LOCK) -o envs/requirements.lock
+	.venv/bin/uv pip compile pyproject.toml --extra workflow --extra test -c envs/requirements.lock $(LOCK) -o envs/requirements-test.lock
 	echo cytools | .venv/bin/uv pip compile - $(LOCK) -o envs/requirements-cytools.lock
 	sed -i '/^  - pip:$$/q' envs/vacuagym.yaml
 	sed -n 's/^\([^ #].*[^ \\]\) *\\$$/      - "\1"/p' envs/requirements.lock >> envs/vacuagym.yaml

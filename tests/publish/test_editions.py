@@ -7,14 +7,19 @@ import numpy as np
 import polars as pl
 import pytest
 
-from vacuagym.benchmark.splits import COLUMNS
+from vacuagym.benchmark.splits import COLUMNS, splits_of
+from vacuagym.config import read_config
 from vacuagym.errors import InputError
+from vacuagym.geometry import FAMILIES
+from vacuagym.geometry.run_order import run_order
+from vacuagym.models import labeller
 from vacuagym.publish import editions
 from vacuagym.publish.editions import content_of, differences, hash_content, name_of, read_content, values_sha256
+from vacuagym.recipes import datasets_of
 from vacuagym.schema import DRAW_KEYS, GEOMETRY_KEYS, Column
-from vacuagym.tables.arrays import ragged
+from vacuagym.tables.arrays import concatenate, ragged, take
 from vacuagym.tables.frames import read_run
-from vacuagym.tables.shards import new_shard
+from vacuagym.tables.shards import arrow_schema, new_shard, record_batch
 
 FEATURES = (*GEOMETRY_KEYS, Column("x", "float64", "1", ""), Column("many", "list<int16>", "1", ""))
 LABELS = (*DRAW_KEYS, Column("stability", "string", "1", ""))
@@ -111,3 +116,37 @@ def test_differences_name_table_dataset_and_block(tmp_path):
     assert list(differences(changed, "1.0")) == [
         "features of cicy3: 1 of 4 blocks of 10 geometries are not those of edition 1.0, the first is 2"
     ]
+
+
+# --- the recorded edition ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_sampled_blocks_are_those_of_the_recorded_edition(monkeypatch, name):
+    """Made again one block at a time, from nothing; a change of values needs a new edition."""
+    monkeypatch.undo()
+    family, known = FAMILIES[name], read_content(editions.RECORDS / "1.0.csv")
+    config = read_config(editions.RECORDS / "1.0.yaml")
+    model, splits = labeller(config["model"], config["seed"]), splits_of(datasets_of(config))
+    geometries, order = family.functions.generate(), run_order(family.count, name)
+    last = -(-family.count // editions.BLOCK) - 1
+    for block in (0, last // 2, last):
+        ids = order[block * editions.BLOCK : (block + 1) * editions.BLOCK]
+        keys = {"dataset": np.full(len(ids), name), "geometry_id": ids}
+        halves = [take(geometries, half) for half in np.array_split(ids, 2)]
+        table = keys | concatenate([family.functions.features(half) for half in halves])
+        features = frame_of(family.feature_columns, table)
+        labels = frame_of(
+            model.model.columns, model.label(family, {key: table[key] for key in model.model.reads(family)})
+        )
+        thresholds = {split.name: (config["splits"].get(split.name) or {}).get(name) for split in splits}
+        parts = features.select(
+            "geometry_id", **{split.name: split.part(family, thresholds[split.name]) for split in splits}
+        )
+        for kind, frame in (("features", features), ("labels", labels), ("splits", parts)):
+            assert known[kind, name, block] == (len(frame), values_sha256(frame)), (kind, name, block)
+
+
+def frame_of(columns, table):
+    return pl.from_arrow(record_batch(table, arrow_schema(columns, {})))
