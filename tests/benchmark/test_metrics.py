@@ -273,14 +273,19 @@ def test_intervals_are_those_of_a_binomial_share():
     assert interval({"a": again}, 4000).mean["exact"] == (value, low, high)
 
 
-def test_intervals_are_those_of_scipy():
-    """Of a skewed mean of many groups, where the degrees of freedom do not matter."""
-    errors = np.random.default_rng(3).exponential(size=2000)
-    columns = {"truth": np.zeros(2000), "predicted": errors}
-    _, low, high = interval({"a": score("number", columns, np.arange(2000))}, 6000).mean["mae"]
-    found = stats.bootstrap((errors,), np.mean, n_resamples=6000, method="BCa", rng=1, vectorized=True)
-    width = found.confidence_interval.high - found.confidence_interval.low
-    assert [low, high] == pytest.approx(list(found.confidence_interval), abs=0.05 * width)
+def test_intervals_are_those_of_scipy_at_the_level_of_student():
+    """Of a skewed mean. Few groups leave few degrees of freedom: 2 / (relative variance of the variance)."""
+    errors = np.random.default_rng(4).lognormal(size=60)
+    columns = {"truth": np.zeros(60), "predicted": errors}
+    _, low, high = interval({"a": score("number", columns, np.arange(60))}, 20_000).mean["mae"]
+    student = 1 - 2 * stats.norm.sf(stats.t.isf(0.025, 2 * 60 / (stats.kurtosis(errors) + 2)))
+    found, plain = (
+        stats.bootstrap((errors,), np.mean, n_resamples=20_000, confidence_level=level, method="BCa", batch=500, rng=1)
+        for level in (student, 0.95)
+    )
+    expected, plain = list(found.confidence_interval), list(plain.confidence_interval)
+    assert [low, high] == pytest.approx(expected, abs=0.03 * (expected[1] - expected[0]))
+    assert high - low > 1.08 * (plain[1] - plain[0])
 
 
 def test_errors_of_skewed_groups_are_covered():

@@ -120,7 +120,7 @@ def test_scores_of_a_run(small, tmp_path):
     assert set(scores.select("split", "dataset").iter_rows()) == tested
     assert len(scores) == 6 * 12 + 3  # six models everywhere, one that sees cycles on the three splits of fth6d
     curves = pl.read_csv(folder / "results" / "active_learning.csv")
-    assert len(curves) == 3 * 3 * 2 and set(curves["strategy"]) == {"random", "margin", "entropy"}
+    assert len(curves) == 3 * 3 * 2 and set(curves["strategy"]) == {"random", "greedy", "uncertainty"}
 
     parts = pl.read_parquet(folder / "results" / "splits" / "ood_hodge.parquet").filter(pl.col("part") == "test")
     truth = pl.concat(

@@ -109,11 +109,11 @@ _BASELINES = {
     "seeds": _integer(5, 1, 1000, "Seeds: as many samples of training rows, and fits of each model."),
 }
 _ACTIVE_LEARNING = {
-    "pool_rows": _integer(5000, 1, 1_000_000, "Rows of the training part that may be asked for."),
+    "pool_rows": _integer(5000, 1, 1_000_000, "Rows of the training part that may be asked about."),
     "test_rows": _integer(5000, 1, 1_000_000, "Scored rows of the test part, at most."),
-    "first_rows": _integer(100, 1, 1_000_000, "Rows asked for at first, at random."),
-    "batch_rows": _integer(50, 1, 1_000_000, "Rows asked for in each round."),
-    "rounds": _integer(8, 1, 1000, "Rounds."),
+    "first_rows": _integer(100, 1, 1_000_000, "Rows asked about at first, at random."),
+    "batch_rows": _integer(100, 1, 1_000_000, "Rows asked about in each round."),
+    "rounds": _integer(9, 1, 1000, "Rounds."),
     "seeds": _integer(5, 1, 1000, "Seeds: as many curves of each strategy."),
 }
 _VALIDATION = {
@@ -208,9 +208,7 @@ Config = create_model(
         _THRESHOLDS,
     ),
     baselines=_section("baselines", "The reference scores of `snakemake baselines`.", _BASELINES),
-    active_learning=_section(
-        "active_learning", "The learning curves of `snakemake active_learning`.", _ACTIVE_LEARNING
-    ),
+    active_learning=_section("active_learning", "The searches of `snakemake active_learning`.", _ACTIVE_LEARNING),
     validation=_section(
         "validation",
         "What the labels must pass, dataset by dataset; the workflow stops with a message that names the check otherwise. "

@@ -78,11 +78,12 @@ def _frame(where, source, loaded: "LoadedTask") -> pl.DataFrame:
         return source.collect()
     if isinstance(source, pl.DataFrame):
         return source
-    if type(source).__module__.startswith("pandas."):
-        frame = source.to_frame() if type(source).__name__ == "Series" else source
-        return pl.from_pandas(frame, nan_to_null=False)
+    is_pandas = type(source).__module__.partition(".")[0] == "pandas"
+    if is_pandas and type(source).__name__ == "DataFrame":
+        return pl.from_pandas(source, nan_to_null=False)
+    columns = dict(source) if isinstance(source, Mapping) else _of_array(source, loaded)
     try:
-        return pl.DataFrame(dict(source) if isinstance(source, Mapping) else _of_array(source, loaded))
+        return pl.DataFrame(columns)
     except (pl.exceptions.PolarsError, TypeError, ValueError) as error:
         raise InputError(where, f"are no columns of equal length ({error})") from error
 

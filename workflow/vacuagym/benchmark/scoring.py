@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from vacuagym.benchmark import metrics
-from vacuagym.benchmark.metrics import KINDS, Interval, Scores
+from vacuagym.benchmark.metrics import KINDS, Interval, Scores, Tally
 from vacuagym.benchmark.predictions import TRUTH, probability_columns, with_truth
 from vacuagym.benchmark.tasks.base import Target
 from vacuagym.schema import CLASSES, Column, names_of
@@ -183,6 +183,11 @@ def _in_words(metric: Mapping[str, float | None]) -> str:
         return "not defined"
     interval = "" if metric["low"] is None else f"  {metric['low']:.4f} to {metric['high']:.4f}"
     return f"{metric['value']:.4f}{interval}"
+
+
+def class_scores(tally: Tally) -> dict[str, float]:
+    """The values of SCORE_COLUMNS, of tallied classes and probabilities."""
+    return {"n_test": int(tally.rows.sum())} | tally.scores().values()
 
 
 # --- tables of scores -------------------------------------------------------------------------------------------------

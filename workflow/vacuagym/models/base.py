@@ -31,6 +31,8 @@ class LabelModel:
     classes: Mapping[str, str]  # what each of `vacuagym.schema.CLASSES` means here
     parameters: Mapping[str, Parameter]
     columns: tuple[Column, ...]  # of the label table; roles say which are couplings
+    goal: Mapping[str, str | bool]  # values of columns: the rows that a search looks for
+    goal_text: str  # what these are, a plural; no full stop
     reads: Callable[
         [Family], tuple[str, ...]
     ]  # the feature columns it reads of a family, geometry_id and geometry_key among them

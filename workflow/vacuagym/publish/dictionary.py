@@ -16,7 +16,7 @@ _NAMES = ["table", "column", *Column._fields[1:]]
 
 def tables_of_columns(datasets: Sequence[str], model: str) -> dict[str, Sequence[Column]]:
     """The columns of every table of a run, by the table's name."""
-    from vacuagym.benchmark import active_learning, baselines, class_counts, splits
+    from vacuagym.benchmark import baselines, class_counts, search, splits
     from vacuagym.geometry import FAMILIES
     from vacuagym.models import MODELS
 
@@ -24,7 +24,7 @@ def tables_of_columns(datasets: Sequence[str], model: str) -> dict[str, Sequence
     tables |= {f"labels/{name}": MODELS[model].columns for name in datasets}
     tables |= {f"stability/{name}": STABILITY_COLUMNS for name in datasets}
     tables |= {"splits": splits.COLUMNS, "split_classes": class_counts.CLASS_COLUMNS}
-    return tables | {"baselines": baselines.COLUMNS, "active_learning": active_learning.COLUMNS}
+    return tables | {"baselines": baselines.COLUMNS, "active_learning": search.COLUMNS}
 
 
 def build_data_dictionary(datasets: Sequence[str], model: Mapping, out: Path) -> None:

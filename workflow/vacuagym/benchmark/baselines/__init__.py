@@ -16,7 +16,7 @@ from vacuagym.benchmark.baselines.base import CYCLE, Baseline
 from vacuagym.benchmark.baselines.inputs import Inputs, inputs_of
 from vacuagym.benchmark.baselines.rows import DUPLICATE_GROUP, Rows
 from vacuagym.benchmark.metrics import tally_classes
-from vacuagym.benchmark.scoring import SCORE_COLUMNS, class_code, write_scores
+from vacuagym.benchmark.scoring import SCORE_COLUMNS, class_code, class_scores, write_scores
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
@@ -94,10 +94,7 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
         raise InputError(f"split {recipe['split']}", f"has no scored row of {dataset} in its test part; raise n_limit")
     keys = {"split": recipe["split"], "dataset": dataset}
     table = [
-        keys
-        | {"model": name, "seed": seed, "n_train": n_train}
-        | {"n_test": int(tallies[name, seed].rows.sum())}
-        | tallies[name, seed].scores().values()
+        keys | {"model": name, "seed": seed, "n_train": n_train} | class_scores(tallies[name, seed])
         for name, seed in sorted(fitted, key=lambda key: list(BASELINES).index(key[0]))
     ]
     write_scores(table, COLUMNS, recipe, out)

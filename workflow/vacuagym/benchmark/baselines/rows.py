@@ -71,7 +71,7 @@ class Rows:
         x : float64 array (rows, columns)
             Inputs.
         rows : DataFrame
-            geometry_id, sample, and class (position in CLASSES) of the same rows.
+            geometry_id, sample, duplicate_group, and class (position in CLASSES) of the same rows.
 
         Raises
         ------
@@ -89,6 +89,6 @@ class Rows:
             if low < high:
                 mine = rows[chosen[low:high] - first]
                 x[low:high] = self.inputs.matrix(mine)
-                keys.append(mine.select("geometry_id", "sample", class_code().alias("class")))
+                keys.append(mine.select("geometry_id", "sample", DUPLICATE_GROUP, class_code().alias("class")))
             first += len(rows)
         return x, pl.concat(keys)
