@@ -39,6 +39,11 @@ def test_protocols_are_of_the_datasets_of_the_run():
     assert paths_of(recipes(datasets={"cicy3": None}), "protocols") == []
 
 
+def test_no_score_depends_on_a_protocol():
+    scores = scores_of(CONFIG, TABLES).values()
+    assert scores and not [recipe for recipe in scores if "protocols" in recipe["inputs"]]
+
+
 def test_limits_may_differ_by_dataset():
     tables = recipes(n_limit={"ks": 50, "cicy3": None, "fth6d": 1})
     assert len(paths_of(tables, "features/cicy3")) == -(-FAMILIES["cicy3"].count // 20)
