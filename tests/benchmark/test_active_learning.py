@@ -76,7 +76,7 @@ def test_labels_made_on_demand_are_those_of_the_run(cicy_run, monkeypatch):
 
 def test_learning_curves(scan):
     curves = scan()
-    assert scan() == curves
+    assert scan(seeds=1) == curves[: len(curves) // 2]
     assert list(curves[0]) == names_of(COLUMNS)
     assert [(row["seed"], row["strategy"], row["asked"]) for row in curves] == [
         (seed, strategy, 40 + 30 * k)
