@@ -93,7 +93,7 @@ def test_traces_of_editors_and_ways_to_write_a_number_change_nothing(tmp_path, d
     ["n_limit:", "n_limit: ~", "n_limit: 1e3", "n_limit: true", "n_limit: 1:30", "n_limit: 0x10", "n_limit: 1,000",
      "n_limit: 2024-01-01", "n_limit: None", "n_limit: {ks: , cicy3: 1, fth6d: 1}", "seed: 9223372036854775808",
      f"seed: {'9' * 30}", "seed: .nan", "baselines:", "datasets: {ks: }", "model: {parameters: }",
-     "splits: {ood_hodge: {ks: }}", "validation: {max_failed_share: .inf}"],
+     "splits: {ood_euler: {ks: }}", "validation: {max_failed_share: .inf}"],
 )  # fmt: skip
 def test_what_is_no_value_is_refused_in_a_file(tmp_path, text):
     """No value is not null, and a text is only the number that it looks like."""
@@ -147,7 +147,7 @@ def test_limits_name_every_dataset_of_the_run():
         (changed(datasets={"ks": "generate"}), ["'datasets.ks' is 'generate'", "{source: …}"]),
         (changed(validation={"max_failed_share": 2}), ["'validation.max_failed_share' is 2", "from 0 to 1"]),
         (changed(datasets={"ks": {"source": "/no/such/folder"}}), ["datasets.ks.source", "/no/such/folder"]),
-        (changed(splits={"ood_hodge": {"ks": 0}}), ["'splits.ood_hodge.ks' is 0", "at least 1"]),
+        (changed(splits={"ood_euler": {"ks": 0}}), ["'splits.ood_euler.ks' is 0", "at least 1"]),
         (changed(n_limit={"ks": 5, "cicy": 3}), ["'n_limit.cicy'", "ks, cicy3, fth6d"]),
         (changed(n_limit={"ks": 0, "cicy3": 3, "fth6d": 1}), ["'n_limit.ks' is 0", "at least 1"]),
         (changed(n_limit=[5]), ["'n_limit' is [5]"]),

@@ -111,7 +111,11 @@ rule build_release:
         mem_mb=mem_mb_of("build_release"),
     params:
         code=source_hash(
-            "publish/release", "publish/cards", "publish/templates", "benchmark", "tables"
+            "publish/release",
+            "publish/cards",
+            "publish/templates",
+            "benchmark",
+            "tables",
         ),
     message:
         "release"

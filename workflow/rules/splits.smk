@@ -23,7 +23,9 @@ rule build_split:
 
 rule build_protocol:
     input:
-        lambda wildcards: paths_of(TABLES, f"features/{PROTOCOLS[wildcards.protocol].family}"),
+        lambda wildcards: paths_of(
+            TABLES, f"features/{PROTOCOLS[wildcards.protocol].family}"
+        ),
     output:
         "results/protocols/{protocol}.parquet",
     log:

@@ -205,7 +205,7 @@ Config = create_model(
     splits=_section(
         "splits",
         "Thresholds of the splits that hold out a dataset's largest geometries; a geometry that reaches its dataset's "
-        "threshold is in the test part.",
+        "threshold is held out.",
         _THRESHOLDS,
     ),
     baselines=_section("baselines", "The reference scores of `snakemake baselines`.", _BASELINES),

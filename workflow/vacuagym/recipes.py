@@ -92,8 +92,8 @@ def scores_of(config: dict, tables: Mapping[str, dict]) -> dict[str, dict]:
 
     Besides ``table``, ``code`` and ``inputs`` each holds ``split``, ``dataset``, ``task`` (baselines), ``model``, ``seed`` and ``settings``.
     """
-    datasets = datasets_of(config)
-    inputs = {recipe["table"]: fingerprint_of(recipe) for recipe in tables.values() if recipe["table"] != "splits"}
+    datasets, divisions = datasets_of(config), ("splits", "protocols")
+    inputs = {recipe["table"]: fingerprint_of(recipe) for recipe in tables.values() if recipe["table"] not in divisions}
     scores = {}
 
     def add(path, table, split, dataset, **more):

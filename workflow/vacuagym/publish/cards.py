@@ -70,7 +70,12 @@ def texts(
         (c["check"], c["dataset"], f"{c['value']:.6g}", c["condition"], VERDICTS[c["passed"]]) for c in checks["checks"]
     ]
     of_configs = [_config_row(config, shards, splits) for config in configs]
-    tasks = [(f"`{task.name}`", task.row, task.text) for task in TASKS.values()]
+    there = {name: [column for table in some for column in table.columns] for name, some in tables.items()}
+    tasks = [
+        (f"`{task.name}`", task.row, task.text)
+        for task in TASKS.values()
+        if any(task.applies(name, columns) for name, columns in there.items())
+    ]
     values = {
         "version": run["version"],
         "seed": run["seed"],

@@ -17,6 +17,6 @@ SPLITS = (
         name="ood_euler",
         text="Geometries with a large Euler number, of either sign, are held out: it is proportional to the α' correction.",
         part=partial(above_threshold, size=pl.col("euler_characteristic").abs()),
-        measure="|euler_characteristic|",
+        measure="absolute euler_characteristic",
     ),
 )
