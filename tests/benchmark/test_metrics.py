@@ -168,6 +168,12 @@ def test_perfect_and_hopeless_predictions():
     assert list(interval({"a": sure}).mean["macro_f1"]) == [1.0, 1.0, 1.0]
 
 
+def test_integers_far_off_do_not_overflow():
+    columns = {"truth": np.array([[1, 2], [3, 4]]), "predicted": np.array([[1, 2], [3 + 10**12, 4]])}
+    found = score("integers", columns, np.arange(2)).values()
+    assert found["h11_mae"] == 5e11 and found["h11_r2"] == pytest.approx(-5e23) and found["h21_r2"] == 1.0
+
+
 def test_what_is_not_defined_is_nan():
     group = np.arange(4)
     none = score("binary", {"truth": np.zeros(4, bool), "probabilities": np.full(4, 0.5)}, group).values()

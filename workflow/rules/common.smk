@@ -16,6 +16,7 @@ from vacuagym.fingerprints import source_hash
 from vacuagym.geometry import FAMILIES
 from vacuagym.geometry.lists import list_files
 from vacuagym.benchmark.splits import PROTOCOLS, SPLITS
+from vacuagym.benchmark.tasks import TASKS
 from vacuagym.recipes import datasets_of, geometries_for, paths_of, scores_of, tables_of
 
 # The name under which another workflow imports this one; then `config` is what that workflow gives.
@@ -99,6 +100,7 @@ wildcard_constraints:
     code="|".join([*FAMILIES, config["model"]["name"]]),
     shard=r"\d{5}",
     split="|".join(SPLITS),
+    task="|".join(TASKS),
     protocol="|".join(PROTOCOLS),
 
 

@@ -106,6 +106,7 @@ _THRESHOLDS = {
 }
 _BASELINES = {
     "train_rows": _integer(10_000, 1, 1_000_000, "Rows a model is fitted on, at most."),
+    "test_rows": _integer(100_000, 1, 10_000_000, "Scored rows of the test part, at most."),
     "seeds": _integer(5, 1, 1000, "Seeds: as many samples of training rows, and fits of each model."),
 }
 _ACTIVE_LEARNING = {
@@ -149,11 +150,11 @@ _RULES = {  # memory in MB, and what a job does
     "compile_code": (600, "Compiling the code of one family or of the label model, once."),
     "build_geometries": (450, "Generating a dataset, or reading its list."),
     "build_features": (450, "One shard of features."),
-    "label_vacua": (450, "One shard of labels."),
+    "label_vacua": (600, "One shard of labels; where the code is not compiled for these sources, compiling too."),
     "build_split": (250, "One split."),
     "build_protocol": (250, "One published protocol."),
     "count_split_classes": (250, "The classes of every part of every split."),
-    "score_baselines": (900, "All baselines on one dataset and split."),
+    "score_baselines": (900, "All baselines of one task on one dataset and split."),
     "collect_baselines": (250, "The table of the baselines."),
     "scan_active_learning": (900, "Active learning on one dataset."),
     "collect_active_learning": (250, "The table of active learning."),

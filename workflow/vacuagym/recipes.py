@@ -7,11 +7,14 @@ refused, and never mixed in. Shards of one table differ in ``rows`` alone, which
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 
 from vacuagym.benchmark.splits import protocols_of, splits_of
+from vacuagym.benchmark.tasks import TASKS
 from vacuagym.fingerprints import fingerprint_of, source_hash
 from vacuagym.geometry import FAMILIES
 from vacuagym.geometry.run_order import SHARD_ROWS, limited, shard_ranges
+from vacuagym.models import MODELS
 
 _TABLES = ("tables", "schema", "registry")
 # The parts of the package that the rows of a table depend on, besides its inputs.
@@ -87,26 +90,26 @@ def tables_of(config: dict) -> dict[str, dict]:
 def scores_of(config: dict, tables: Mapping[str, dict]) -> dict[str, dict]:
     """The recipe of every table of scores, by its path; they are made on request, and are none of `tables_of` the run.
 
-    Besides ``table``, ``code`` and ``inputs`` each holds ``split``, ``dataset``, ``model``, ``seed`` and ``settings``.
+    Besides ``table``, ``code`` and ``inputs`` each holds ``split``, ``dataset``, ``task`` (baselines), ``model``, ``seed`` and ``settings``.
     """
     datasets, divisions = datasets_of(config), ("splits", "protocols")
     inputs = {recipe["table"]: fingerprint_of(recipe) for recipe in tables.values() if recipe["table"] not in divisions}
     scores = {}
 
-    def add(table, split, dataset):
+    def add(path, table, split, dataset, **more):
         recipe = {"table": table, "code": source_hash(*CODE[table]), "settings": config[table]}
         recipe["inputs"] = inputs | {"splits": fingerprint_of(tables[f"results/splits/{split}.parquet"])}
-        folder = f"results/{table}/{split}" if table == "baselines" else f"results/{table}"
-        scores[f"{folder}/{dataset}.parquet"] = recipe | {
-            "split": split, "dataset": dataset, "model": config["model"], "seed": config["seed"],
-        }  # fmt: skip
+        recipe |= {"split": split, "dataset": dataset, "model": config["model"], "seed": config["seed"]}
+        scores[f"results/{path}/{dataset}.parquet"] = recipe | more
 
-    for split in splits_of(datasets):
-        for dataset in datasets:
-            if split.holds_out in (None, dataset):  # else its test part has no row of the dataset
-                add("baselines", split.name, dataset)
+    columns = MODELS[config["model"]["name"]].columns
+    for task in TASKS.values():
+        known = [name for name in datasets if task.applies(name, (*FAMILIES[name].feature_columns, *columns))]
+        for split, dataset in product(splits_of(datasets), known):
+            if split.holds_out is None or (split.holds_out == dataset and len(known) > 1):
+                add(f"baselines/{task.name}/{split.name}", "baselines", split.name, dataset, task=task.name)
     for dataset in datasets:
-        add("active_learning", "iid", dataset)
+        add("active_learning", "active_learning", "iid", dataset)
     return scores
 
 

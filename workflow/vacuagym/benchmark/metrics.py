@@ -120,8 +120,9 @@ class Kind:
     headline : str
         The metric that ranks predictions.
     score : callable
-        ``score(truth, predicted, probabilities, group, targets)`` to `Scores`; the last is () but for kinds with metrics
-        of each target. Which arrays a kind takes is said by its function. All numbers must be finite.
+        ``score(truth, predicted, probabilities, group, targets)`` to `Scores`. Its function says which arrays a kind takes;
+        targets, names of the columns of the truth, are given to kinds with metrics of each target. There is at least one
+        row, group holds any integers, and all numbers are finite.
     per_target : tuple of Metric
         Metrics of each column of the truth; their names get the column's, as in h11_mae.
     """
@@ -227,7 +228,7 @@ def _mean_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def _score_classes(truth, predicted, probabilities, group, targets=()) -> Scores:
-    """Score predicted classes: int arrays (rows,), and possibly probabilities, float array (rows, classes)."""
+    """Score predicted classes: int arrays (rows,) from 0, and possibly probabilities, float array (rows, classes)."""
     groups, group = _numbered(group)
     n_classes = int(max(np.max(truth), np.max(predicted))) + 1
     return tally_classes(truth, predicted, probabilities, group, len(groups), n_classes).scores(groups)
@@ -284,7 +285,7 @@ def tally_integers(truth, predicted, group, n_groups: int, targets) -> Tally:
     Parameters
     ----------
     truth, predicted : int array (rows, targets)
-        Sums of squares over a group must be below 2^53.
+        Sums of squares over a group are exact below 2^53.
     group : int array (rows,)
         From 0 to n_groups - 1.
     n_groups : int
@@ -295,7 +296,7 @@ def tally_integers(truth, predicted, group, n_groups: int, targets) -> Tally:
     -------
     Tally
     """
-    truth = np.asarray(truth, dtype=np.int64)
+    truth = np.asarray(truth, dtype=np.float64)  # squares of far-off integers would overflow
     error = np.abs(predicted - truth)
     columns = [np.all(error == 0, axis=1)]
     for y, e in zip(truth.T, error.T, strict=True):

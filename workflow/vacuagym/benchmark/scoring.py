@@ -61,7 +61,7 @@ def evaluate(
         See `LoadedTask.evaluate`.
     """
     rows = with_truth(predictions, loaded, part)
-    scores = {dataset: _score(loaded.task.targets, frame) for dataset, frame in rows.items()}
+    scores = {dataset: score(loaded.task.targets, frame) for dataset, frame in rows.items()}
     found = metrics.interval(scores, n_resamples, seed)
     report = {
         "task": loaded.task.name,
@@ -80,7 +80,7 @@ def evaluate(
         },
     }
     if against is not None:
-        others = {name: _score(loaded.task.targets, frame) for name, frame in with_truth(against, loaded, part).items()}
+        others = {name: score(loaded.task.targets, frame) for name, frame in with_truth(against, loaded, part).items()}
         found = metrics.compare(scores, others, n_resamples, seed)
         report["difference"] = _as_dict(found.mean)
         for dataset in rows:
@@ -96,8 +96,15 @@ def _as_dict(intervals: Mapping[str, Interval]) -> dict[str, dict[str, float | N
     }
 
 
-def _score(targets: Sequence[Target], rows: pl.DataFrame) -> Scores:
-    """The scores of all targets together, as a function of the weights of groups."""
+def score(targets: Sequence[Target], rows: pl.DataFrame) -> Scores:
+    """The scores of all targets of a task together, as a function of the weights of groups.
+
+    Parameters
+    ----------
+    targets : sequence of Target
+    rows : DataFrame
+        As of `vacuagym.benchmark.predictions.with_truth`.
+    """
     parts = [_score_target(target, rows) for target in targets]
     names = list(dict.fromkeys(name for part in parts for name in part.names))
     first = [next((k, part.names.index(name)) for k, part in enumerate(parts) if name in part.names) for name in names]

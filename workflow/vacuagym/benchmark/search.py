@@ -15,13 +15,13 @@ import numpy as np
 import polars as pl
 
 from vacuagym import models
-from vacuagym.benchmark.baselines import BASELINES, fit
-from vacuagym.benchmark.baselines.base import CYCLE
-from vacuagym.benchmark.baselines.inputs import Inputs, inputs_of
-from vacuagym.benchmark.baselines.rows import DUPLICATE_GROUP, Rows
+from vacuagym.benchmark.baselines import BASELINES, fit_classes
+from vacuagym.benchmark.baselines.inputs import inputs_of
+from vacuagym.benchmark.baselines.rows import DUPLICATE_GROUP, TARGET, Rows
 from vacuagym.benchmark.metrics import tally_classes
 from vacuagym.benchmark.scored import is_scored, label_reads
 from vacuagym.benchmark.scoring import SCORE_COLUMNS, class_code, class_scores, write_scores
+from vacuagym.benchmark.tasks import TASKS
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
 from vacuagym.models.base import Labeller
@@ -30,7 +30,7 @@ from vacuagym.tables.arrays import concatenate, take
 from vacuagym.tables.frames import read_run
 from vacuagym.tables.shards import read_rows
 
-LEARNER = BASELINES["logistic_regression"]  # cheap, and good when labels are few
+LEARNER = BASELINES["linear"]  # cheap, and good when labels are few
 
 COLUMNS = (
     Column("dataset", "string", "1", "Family of the geometries.", role=KEY),
@@ -66,7 +66,7 @@ class Round:
     answers : Answers
         Of these.
     classes : callable
-        From inputs to probabilities of CLASSES, as of `fit` on the scored rows.
+        From inputs to probabilities of CLASSES, as of `fit_classes` on the scored rows.
     goal : callable
         From inputs to the probability of a goal, float64 array (rows,), by a fit on all rows.
     """
@@ -124,19 +124,18 @@ def scan_active_learning(tables: Mapping[str, Sequence[Path]], recipe: dict, out
     run = read_run(tables, recipe)
     shards, [split] = run.by_dataset()[dataset], run.splits.values()
     labeller = models.labeller(recipe["model"], recipe["seed"])
-    inputs = inputs_of([FAMILIES[dataset]], labeller.model)
-    if CYCLE not in LEARNER.sees:
-        inputs = replace(inputs, cycle=None)  # most of the numbers there are
-    rows = Rows(shards, split, labeller.model, inputs)
-    x_test, test = rows.sample("test", settings["test_rows"], 0)
-    truth, table = test["class"].to_numpy(), []
-    groups, group = np.unique(test[DUPLICATE_GROUP], return_inverse=True)
+    inputs = inputs_of(TASKS["stability"], [FAMILIES[dataset]], labeller.model)
+    inputs = replace(inputs, cycle=None, oracle=())  # of which the learner sees nothing
+    rows = Rows(shards, split, inputs)
+    test = rows.sample("test", settings["test_rows"], 0)
+    truth, table = test.table.select(class_code(name=f"{TARGET}stability")).to_series().to_numpy(), []
+    groups, group = np.unique(test.table[DUPLICATE_GROUP], return_inverse=True)
     for seed in range(settings["seeds"]):
-        x, pool = rows.sample("train", settings["pool_rows"], seed, only_scored=False)
-        ask = oracle(dataset, [shard.features for shard in shards], pool, labeller)
+        pool = rows.sample("train", settings["pool_rows"], seed, only_scored=False)
+        ask = oracle(dataset, [shard.features for shard in shards], pool.table, labeller)
         for strategy in STRATEGIES:
-            for known in search(strategy, seed, inputs, x, ask, settings):
-                p = known.classes(x_test)
+            for known in search(strategy, seed, pool.x, ask, settings):
+                p = known.classes(test.x)
                 counts = {
                     "asked": len(known.asked),
                     "found": int(np.count_nonzero(known.answers.goal)),
@@ -152,7 +151,7 @@ def scan_active_learning(tables: Mapping[str, Sequence[Path]], recipe: dict, out
     write_scores(table, COLUMNS, recipe, out)
 
 
-def search(strategy: str, seed: int, inputs: Inputs, x: np.ndarray, ask: Oracle, settings: Mapping) -> Iterator[Round]:
+def search(strategy: str, seed: int, x: np.ndarray, ask: Oracle, settings: Mapping) -> Iterator[Round]:
     """The rounds of one search, until the pool is used up. The number of goals among the answers is what it has found.
 
     Parameters
@@ -160,8 +159,6 @@ def search(strategy: str, seed: int, inputs: Inputs, x: np.ndarray, ask: Oracle,
     strategy : str
         One of STRATEGIES.
     seed : int
-    inputs : Inputs
-        What the columns of ``x`` are.
     x : float64 array (rows, columns)
         Inputs of the pool.
     ask : callable
@@ -182,7 +179,7 @@ def search(strategy: str, seed: int, inputs: Inputs, x: np.ndarray, ask: Oracle,
     asked = rng.choice(len(x), min(settings["first_rows"], len(x)), replace=False)
     answers = ask(asked)
     for _ in range(settings["rounds"] + 1):
-        known = _learn(seed, inputs, x, asked, answers)
+        known = _learn(seed, x, asked, answers)
         yield known
         rest = np.setdiff1d(np.arange(len(x)), asked)
         if len(rest) == 0:
@@ -193,16 +190,16 @@ def search(strategy: str, seed: int, inputs: Inputs, x: np.ndarray, ask: Oracle,
         answers = Answers(*map(np.concatenate, zip(answers, ask(new), strict=True)))
 
 
-def _learn(seed: int, inputs: Inputs, x: np.ndarray, asked: np.ndarray, answers: Answers) -> Round:
+def _learn(seed: int, x: np.ndarray, asked: np.ndarray, answers: Answers) -> Round:
     classes, scored, goal = answers
     if len(np.unique(classes[scored])) < 2:
         reason = f"the first {len(asked)} rows of the pool have labels of one class alone; ask for more of them first"
         raise InputError("config key active_learning.first_rows", reason)
 
     def predict_goal(rows: np.ndarray) -> np.ndarray:
-        return fit(LEARNER, seed, inputs, x[asked], goal.astype(int))(rows)[:, 1]
+        return fit_classes(LEARNER, seed, x[asked], goal.astype(int))(rows)[:, 1]
 
-    return Round(asked, answers, fit(LEARNER, seed, inputs, x[asked[scored]], classes[scored]), predict_goal)
+    return Round(asked, answers, fit_classes(LEARNER, seed, x[asked[scored]], classes[scored]), predict_goal)
 
 
 def oracle(dataset: str, features: Sequence[Path], pool: pl.DataFrame, labeller: Labeller) -> Oracle:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vacuagym.benchmark.splits import SPLITS
+from vacuagym.benchmark.tasks import TASKS
 from vacuagym.publish.figures import (
     BLUE,
     MARKERS,
@@ -22,6 +23,7 @@ from vacuagym.tables.frames import read_csv
 
 METRIC = "macro_f1"
 AXIS = {METRIC: "macro-averaged F1", "found": "goals found"}
+MAIN_TASK = next(iter(TASKS))  # whose scores are plotted
 
 
 def read_jobs(path: Path) -> pl.DataFrame:
@@ -69,6 +71,15 @@ def _by_rule(jobs: pl.DataFrame, height: float) -> tuple[Figure, Axes]:
 
 
 # --- scores --------------------------------------------------------------------------------------------------------------
+
+
+def read_baselines(path: Path) -> pl.DataFrame:
+    """Read the table of the baselines: dataset, model and split of the main task, and mean, low and high of `METRIC`."""
+    names = ("task", "dataset", "model", "split", "metric")
+    scores = read_csv(path, dict.fromkeys(names, pl.String) | {"value": pl.Float64})
+    scores = scores.filter(task=MAIN_TASK, metric=METRIC).group_by("dataset", "model", "split", maintain_order=True)
+    value = pl.col("value")
+    return scores.agg(mean=value.mean(), low=value.min(), high=value.max())
 
 
 def read_scores(path: Path, score: str, *keys: str) -> pl.DataFrame:
@@ -165,6 +176,6 @@ def plot_scores(baselines: Path, active_learning: Path, out: Mapping[str, Path])
     out : mapping of str to Path
         Where to write baselines, learning_curves and found.
     """
-    save(baseline_scores(read_scores(baselines, METRIC, "dataset", "model", "split")), out["baselines"])
+    save(baseline_scores(read_baselines(baselines)), out["baselines"])
     for name, score in (("learning_curves", METRIC), ("found", "found")):
         save(search_curves(read_scores(active_learning, score, "dataset", "strategy", "asked"), score), out[name])

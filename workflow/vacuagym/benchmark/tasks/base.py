@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -12,12 +13,27 @@ GEOMETRY, DRAW = "geometry", "draw"  # what one row of a task is
 N_PERMUTATIONS = 10  # other forms of the same inputs, as a test of their own
 
 
+class Numbers(NamedTuple):
+    """What a learner of tables gets instead of lists."""
+
+    width: int
+    of: Callable[[pl.DataFrame], np.ndarray]  # from rows to float64 (rows, width)
+
+
+class Elements(NamedTuple):
+    """What a learner of tables gets to predict lists element by element."""
+
+    of: Callable[[pl.DataFrame], np.ndarray]  # from rows to float64 (elements of all rows, columns)
+    lengths: Callable[[pl.DataFrame], np.ndarray]  # from rows to the lengths of their lists
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """Something to predict: columns that are scored together."""
 
     kind: str  # how it is scored, one of `vacuagym.benchmark.metrics.KINDS`
     columns: Mapping[str, pl.Expr]  # name -> value, from columns of features and labels
+    elements: Elements | None = None  # of lists
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +47,7 @@ class Task:
     adds: tuple[Column, ...] = ()  # descriptions of the targets that are columns neither of features nor of labels
     families: tuple[str, ...] = ()  # whose geometries it is about; none: those of every dataset
     inputs: tuple[str, ...] = ()  # the features that a learner may see; none: all of them, and the couplings of a draw
+    numbers: Numbers | None = None  # None: numbers as they are; minimum, mean and maximum of lists
     permute: Callable[[pl.DataFrame, int], pl.DataFrame] | None = (
         None  # from rows to another form of the same geometries
     )
@@ -57,6 +74,15 @@ class Task:
             return [column for column in columns if column.name in self.inputs]
         roles = (FEATURE, COUPLING) if self.row == DRAW else (FEATURE,)
         return [column for column in columns if column.role in roles]
+
+
+def padded(lists: pl.Series, width: int) -> np.ndarray:
+    """Lists of numbers as rows of one matrix, float64 (rows, width), zero where they are shorter."""
+    out = np.zeros((len(lists), width))
+    lengths = lists.list.len().to_numpy()
+    values = lists.explode(empty_as_null=False).to_numpy()
+    out[np.arange(width) < lengths[:, None]] = values
+    return out
 
 
 def of_lists(function: Callable[..., np.ndarray], *columns: str, dtype: pl.DataType) -> pl.Expr:

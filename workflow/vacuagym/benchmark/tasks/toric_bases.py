@@ -3,8 +3,10 @@
 import numpy as np
 import polars as pl
 
-from vacuagym.benchmark.tasks.base import GEOMETRY, Target, Task, of_lists
+from vacuagym.benchmark.cycles import LOWEST, N_CYCLE_PAIRS, cycle_pairs
+from vacuagym.benchmark.tasks.base import GEOMETRY, Elements, Numbers, Target, Task, of_lists
 from vacuagym.schema import Column
+from vacuagym.tables.arrays import Ragged
 
 ALGEBRAS = ("none", "su2", "su3", "g2", "so7", "so8", "f4", "e6", "e7", "e8")
 _NUMBERED = ", ".join(f"{number} {name}" for number, name in enumerate(ALGEBRAS))
@@ -34,6 +36,25 @@ def gauge_algebras(self_intersections: np.ndarray) -> np.ndarray:
     return found
 
 
+N_CURVES = 1 - LOWEST  # kinds: -12 ... -1, 0 and above together
+_WINDOW = 3  # neighbours on either side
+
+
+def _windows(rows: pl.DataFrame) -> np.ndarray:
+    """Each curve with its neighbours on either side, float64 (curves, 7)."""
+    cycles = [np.asarray(cycle, dtype=np.float64) for cycle in rows["self_intersections"]]
+    return np.concatenate([np.stack([np.roll(c, -s) for s in range(-_WINDOW, _WINDOW + 1)], axis=1) for c in cycles])
+
+
+def _counts(rows: pl.DataFrame) -> np.ndarray:
+    """How many curves there are of each self-intersection, and of each pair of neighbours; rotations change nothing."""
+    offsets = np.cumsum([0, *rows["self_intersections"].list.len()])
+    values = rows["self_intersections"].explode(empty_as_null=False).to_numpy().astype(np.int64)
+    counts = np.zeros((len(rows), N_CURVES))
+    np.add.at(counts, (np.repeat(np.arange(len(rows)), np.diff(offsets)), np.clip(values, LOWEST, 0) - LOWEST), 1)
+    return np.concatenate([counts, cycle_pairs(Ragged(values, offsets))], axis=1)
+
+
 TASKS = Task(
     name="fth6d_gauge",
     text="Predict, from the cyclic list `self_intersections` alone, `gauge_algebras`, the algebra on each curve in the order "
@@ -42,10 +63,12 @@ TASKS = Task(
     row=GEOMETRY,
     families=("fth6d",),
     inputs=("self_intersections",),
+    numbers=Numbers(N_CURVES + N_CYCLE_PAIRS, _counts),
     targets=(
         Target(
             kind="lists",
             columns={"gauge_algebras": of_lists(gauge_algebras, "self_intersections", dtype=pl.Int8)},
+            elements=Elements(_windows, lambda rows: rows["self_intersections"].list.len().to_numpy()),
         ),
         Target(kind="integers", columns={"h11": pl.col("h11")}),
     ),
