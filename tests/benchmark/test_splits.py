@@ -104,12 +104,13 @@ def test_a_family_without_a_threshold_holds_nothing_out():
     assert set(parts("ood_hodge", "ks", features, None)) == {"train", "val"}
 
 
-def test_only_datasets_of_the_run_are_held_out():
+def test_only_families_of_the_run_are_held_out():
     assert splits_of(list(FAMILIES)) == list(SPLITS.values())
     always = ["iid", "ood_complexity", "ood_hodge"]
     names = [split.name for split in splits_of(["ks", "fth6d"])]
     assert names == [*always, "ood_dataset_ks", "ood_dataset_fth6d"]
     assert [split.name for split in splits_of(["ks"])] == always
+    assert [split.name for split in splits_of(["ks", "ks"])] == always  # two datasets of one family
 
 
 @pytest.fixture(scope="module")
@@ -161,8 +162,8 @@ def made_up_shards(folder, count, rows):
             write(batch | {"dataset": np.full(1_000, "ks")})
     for shard in shards[1:]:
         shard.hardlink_to(shards[0])
-    inputs = {"features/ks": fingerprint_of(recipe)}
-    return shards, {"table": "splits", "split": "ood_hodge", "thresholds": THRESHOLDS["ood_hodge"], "inputs": inputs}
+    made = {"table": "splits", "split": "ood_hodge", "thresholds": THRESHOLDS["ood_hodge"], "families": {"ks": "ks"}}
+    return shards, made | {"inputs": {"features/ks": fingerprint_of(recipe)}}
 
 
 def built(shards, recipe, out):

@@ -60,6 +60,7 @@ class Shard(NamedTuple):
 
 def run(model="supergravity"):
     config = {"splits": {"ood_hodge": {"ks": 243, "cicy3": 43}}}
+    config["datasets"] = {dataset: {"family": dataset, "source": "generate"} for dataset in COLUMNS}
     return {"version": "9.8.7", "seed": 5, "model": {"name": model, "draws": 3}, "config": config}
 
 

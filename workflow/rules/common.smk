@@ -16,7 +16,14 @@ from vacuagym.fingerprints import source_hash
 from vacuagym.geometry import FAMILIES
 from vacuagym.geometry.lists import list_files
 from vacuagym.benchmark.splits import SPLITS
-from vacuagym.recipes import datasets_of, geometries_for, paths_of, scores_of, tables_of
+from vacuagym.recipes import (
+    count_of,
+    datasets_of,
+    geometries_for,
+    paths_of,
+    scores_of,
+    tables_of,
+)
 
 # The name under which another workflow imports this one; then `config` is what that workflow gives.
 MODULE = workflow.modifier.namespace
@@ -43,6 +50,7 @@ except InputError as error:
 config.update(complete)
 
 DATASETS = datasets_of(config)
+COUNTS = {dataset: count_of(config, dataset) for dataset in DATASETS}
 TABLES = tables_of(config)
 SCORES = scores_of(config, TABLES)
 
@@ -95,7 +103,7 @@ LAUNCHER_MB = 300  # what Slurm counts of the Snakemake processes that start a j
 
 
 wildcard_constraints:
-    dataset="|".join(FAMILIES),
+    dataset="|".join(DATASETS),
     code="|".join([*FAMILIES, config["model"]["name"]]),
     shard=r"\d{5}",
     split="|".join(SPLITS),
@@ -112,7 +120,9 @@ def published_list(dataset):
     source = config["datasets"][dataset]["source"]
     if source == "generate":
         return []
-    return list(map(str, list_files(Path(source), FAMILIES[dataset].list_names)))
+    return list(
+        map(str, list_files(Path(source), FAMILIES[DATASETS[dataset]].list_names))
+    )
 
 
 def threads_of(rule):

@@ -7,7 +7,7 @@ rule build_features:
             TABLES,
             "results/features/{dataset}/part-{shard}.parquet".format(**wildcards),
         ),
-        compiled="resources/compiled/{dataset}.txt",
+        compiled=lambda wildcards: f"resources/compiled/{DATASETS[wildcards.dataset]}.txt",
     output:
         "results/features/{dataset}/part-{shard}.parquet",
     log:
@@ -19,6 +19,7 @@ rule build_features:
         mem_mb=mem_mb_of("build_features"),
     params:
         recipe=recipe("results/features/{dataset}/part-{shard}.parquet"),
+        source_rows=lambda wildcards: COUNTS[wildcards.dataset],
     message:
         "features of {wildcards.dataset}, shard {wildcards.shard}"
     script:

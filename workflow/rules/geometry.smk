@@ -26,7 +26,7 @@ for dataset in DATASETS:
             f"build_geometries_{dataset}"
         input:
             published_list(dataset),
-            compiled=f"resources/compiled/{dataset}.txt",
+            compiled=f"resources/compiled/{DATASETS[dataset]}.txt",
         output:
             paths_of(TABLES, f"geometries/{dataset}"),
         log:

@@ -62,11 +62,10 @@ def named(files) -> dict[str, Path | list[Path]]:
 
 def log_row_range(snakemake, table: str) -> None:
     """Log which rows of the run order a job is for, how many the limit leaves, and how many other shards hold already."""
-    from vacuagym.geometry import FAMILIES
     from vacuagym.geometry.run_order import limited
 
-    recipe, limit = snakemake.params.recipe, snakemake.config["n_limit"]
-    dataset, (start, stop), count = recipe["dataset"], recipe["rows"], FAMILIES[recipe["dataset"]].count
+    recipe, count, limit = snakemake.params.recipe, snakemake.params.source_rows, snakemake.config["n_limit"]
+    dataset, (start, stop) = recipe["dataset"], recipe["rows"]
     limit = limit[dataset] if isinstance(limit, dict) else limit
     done = len(list(Path("results", table, dataset).glob("part-*.parquet")))
     print(

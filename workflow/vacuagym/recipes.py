@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from vacuagym.benchmark.splits import splits_of
 from vacuagym.fingerprints import fingerprint_of, source_hash
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import FAMILIES, in_order
 from vacuagym.geometry.run_order import SHARD_ROWS, limited, shard_ranges
 
 _TABLES = ("tables", "schema", "registry")
@@ -25,9 +25,15 @@ CODE = {
 }
 
 
-def datasets_of(config: dict) -> tuple[str, ...]:
-    """The datasets of a run, in a fixed order."""
-    return tuple(name for name in FAMILIES if config["datasets"].get(name))
+def datasets_of(config: dict) -> dict[str, str]:
+    """The datasets of a run in a fixed order, each with the name of its family."""
+    settings = config["datasets"]
+    return {name: settings[name]["family"] for name in in_order(settings) if settings[name]}
+
+
+def count_of(config: dict, dataset: str) -> int:
+    """Number of geometries in the source of a dataset."""
+    return FAMILIES[config["datasets"][dataset]["family"]].count
 
 
 def limit_of(config: dict, dataset: str) -> int | None:
@@ -38,15 +44,16 @@ def limit_of(config: dict, dataset: str) -> int | None:
 
 def geometries_of(config: dict, dataset: str) -> int:
     """Number of geometries of a dataset in the run."""
-    return limited(FAMILIES[dataset].count, limit_of(config, dataset))
+    return limited(count_of(config, dataset), limit_of(config, dataset))
 
 
 def tables_of(config: dict) -> dict[str, dict]:
     """The recipe of every table of a run, by its path in the folder of the run.
 
     Every recipe holds ``table`` (its name), ``code`` (hash of the sources) and ``inputs`` (name of a table: fingerprint of
-    its recipe). Shards also hold ``dataset`` and ``rows`` (start and stop in the run order), geometries ``source``, labels
-    ``model`` and ``seed``, splits ``split``, ``thresholds`` and ``geometries`` (how many of each dataset).
+    its recipe). Shards also hold ``dataset``, ``family`` and ``rows`` (start and stop in the run order), geometries
+    ``source``, labels ``model`` and ``seed``, splits ``split``, and by dataset ``families``, ``thresholds`` and
+    ``geometries`` (how many there are).
     """
     code, tables = {table: source_hash(*parts) for table, parts in CODE.items()}, {}
 
@@ -57,19 +64,24 @@ def tables_of(config: dict) -> dict[str, dict]:
         return {recipe["table"]: fingerprint_of(recipe)}
 
     features = {}
-    for dataset in datasets_of(config):
-        rows, source = geometries_of(config, dataset), config["datasets"][dataset]["source"]
-        recipe = {"table": f"geometries/{dataset}", "dataset": dataset, "source": source, "inputs": {}}
-        inputs = add("resources", recipe | {"code": code["geometries"]}, FAMILIES[dataset].count, SHARD_ROWS)
-        recipe = {"table": f"features/{dataset}", "dataset": dataset, "inputs": inputs}
+    for dataset, family in datasets_of(config).items():
+        keys, rows = {"dataset": dataset, "family": family}, geometries_of(config, dataset)
+        recipe = keys | {
+            "table": f"geometries/{dataset}",
+            "source": config["datasets"][dataset]["source"],
+            "inputs": {},
+        }
+        inputs = add("resources", recipe | {"code": code["geometries"]}, count_of(config, dataset), SHARD_ROWS)
+        recipe = keys | {"table": f"features/{dataset}", "inputs": inputs}
         inputs = add("results", recipe | {"code": code["features"]}, rows)
         features |= inputs
-        recipe = {"dataset": dataset, "inputs": inputs, "model": config["model"], "seed": config["seed"]}
+        recipe = keys | {"inputs": inputs, "model": config["model"], "seed": config["seed"]}
         for table in ("labels", "stability"):
             add("results", recipe | {"table": f"{table}/{dataset}", "code": code["labels"]}, rows)
     recipe = {"table": "splits", "code": code["splits"], "inputs": features}
+    recipe["families"] = datasets_of(config)
     recipe["geometries"] = {dataset: geometries_of(config, dataset) for dataset in datasets_of(config)}
-    for split in splits_of(datasets_of(config)):
+    for split in splits_of(datasets_of(config).values()):
         thresholds = config["splits"][split.name] if split.measure else None
         tables[f"results/splits/{split.name}.parquet"] = recipe | {"split": split.name, "thresholds": thresholds}
     return tables
@@ -92,9 +104,9 @@ def scores_of(config: dict, tables: Mapping[str, dict]) -> dict[str, dict]:
             "split": split, "dataset": dataset, "model": config["model"], "seed": config["seed"],
         }  # fmt: skip
 
-    for split in splits_of(datasets):
-        for dataset in datasets:
-            if split.holds_out in (None, dataset):  # else its test part has no row of the dataset
+    for split in splits_of(datasets.values()):
+        for dataset, family in datasets.items():
+            if split.holds_out in (None, family):  # else its test part has no row of the dataset
                 add("baselines", split.name, dataset)
     for dataset in datasets:
         add("active_learning", "iid", dataset)

@@ -11,7 +11,7 @@ import polars as pl
 
 from vacuagym.benchmark.scored import is_scored
 from vacuagym.errors import InputError
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import in_order
 from vacuagym.schema import CLASSES, PARTS, Column, names_of
 from vacuagym.tables.shards import new_shard
 
@@ -245,7 +245,10 @@ def load_truth(
     """
     found = tables(results)
     splits = {path.stem: path for path in found.get("splits", ())}
-    known = [name for name in FAMILIES if {f"features/{name}", f"labels/{name}"} <= found.keys()]
+    features, labels = (
+        {name.partition("/")[2] for name in found if name.startswith(kind)} for kind in ("features/", "labels/")
+    )
+    known = in_order(features & labels)
     for kind, names, there in (("split", [split], splits), ("part", [part], PARTS), ("dataset", datasets or (), known)):
         for name in names:
             if name not in there:

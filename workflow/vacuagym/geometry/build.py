@@ -31,7 +31,7 @@ def build_geometries(shards: Sequence[Path], recipe: dict) -> None:
     InputError
         The published list is damaged or not complete.
     """
-    family, source = FAMILIES[recipe["dataset"]], recipe["source"]
+    dataset, family, source = recipe["dataset"], FAMILIES[recipe["family"]], recipe["source"]
     columns, functions = [GEOMETRY_ID, *family.geometry_columns], family.functions
     table = functions.generate() if source == "generate" else functions.read(Path(source))
     if n_rows(table) != family.count:
@@ -40,7 +40,7 @@ def build_geometries(shards: Sequence[Path], recipe: dict) -> None:
     if source != "generate" and family.published_column:
         columns.append(family.published_column)
         table = table | {family.published_column.name: functions.published_numbers(Path(source))}
-    order, advance = run_order(family.count, family.name), progress(family.count)
+    order, advance = run_order(family.count, dataset), progress(family.count)
     for path, (first, stop) in zip(shards, shard_ranges(family.count, SHARD_ROWS), strict=True):
         with new_shard(path, columns, recipe | {"rows": [first, stop]}) as write:
             for start in range(first, stop, BATCH_ROWS):
@@ -66,7 +66,7 @@ def build_features(geometries: Sequence[Path], features: Path, recipe: dict) -> 
     InputError
         A shard of geometries is damaged, missing, or of another run.
     """
-    family, (start, stop) = FAMILIES[recipe["dataset"]], recipe["rows"]
+    family, (start, stop) = FAMILIES[recipe["family"]], recipe["rows"]
     reads = [GEOMETRY_ID.name, *names_of(family.geometry_columns)]
     advance, row = progress(stop - start), start
     with new_shard(features, family.feature_columns, recipe) as write:
@@ -76,7 +76,7 @@ def build_features(geometries: Sequence[Path], features: Path, recipe: dict) -> 
                 break
             for batch in read_rows(path, reads, row - first, min(stop, last) - first, _ROWS):
                 ids = batch.pop(GEOMETRY_ID.name)
-                keys = {DATASET.name: np.full(len(ids), family.name), GEOMETRY_ID.name: ids}
+                keys = {DATASET.name: np.full(len(ids), recipe["dataset"]), GEOMETRY_ID.name: ids}
                 write(keys | family.functions.features(batch))
                 advance(len(ids))
                 row += len(ids)

@@ -24,8 +24,8 @@ class Family:
     name: str  # of the dataset
     title: str  # two or three words, for figures
     text: str  # what its geometries are; no full stop
-    count: int  # geometries in the complete list
-    source: str  # which published list its `source` may name
+    count: int | None = None  # geometries in the complete list; None if the project has none
+    source: str = ""  # which published list its `source` may name
     list_names: tuple[str, ...] = ()  # the files of that list: one, or several in a folder
     module: str  # defines generate(), features(geometries) and, if there is a published list, read(source)
     geometry_columns: tuple[Column, ...]  # what `generate` and `read` give

@@ -12,6 +12,7 @@ import yaml
 
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.geometry import FAMILIES
+from vacuagym.geometry.family import Family
 from vacuagym.models import MODELS
 from vacuagym.models.base import LabelModel
 from vacuagym.schema import CLASSES, DRAW_KEYS, Column, names_of
@@ -57,8 +58,8 @@ def texts(
     datasets = {name: checks["datasets"][name] for name in columns}
     rows = {name: sum(shard.rows for shard in shards if shard.dataset == name) for name in datasets}
     number = {name: entry["geometries"] for name, entry in datasets.items()}
-    complete = all(number[name] == FAMILIES[name].count for name in datasets)
-    geometries = [(f"`{name}`", f"{number[name]:,}", f"{rows[name]:,}", FAMILIES[name].text) for name in datasets]
+    complete = all(number[name] == _family(run, name).count for name in datasets)
+    geometries = [(f"`{name}`", f"{number[name]:,}", f"{rows[name]:,}", _family(run, name).text) for name in datasets]
     shares = {
         name: [entry["stability"][c] / max(entry["rows"], 1) for c in CLASSES] for name, entry in datasets.items()
     }
@@ -77,7 +78,7 @@ def texts(
         "n_rows": f"{sum(rows.values()):,}",
         "n_geometries": f"{sum(number.values()):,}",
         "n_datasets": len(datasets),
-        "families": "; ".join(FAMILIES[name].text for name in datasets),
+        "families": "; ".join(dict.fromkeys(_family(run, name).text for name in datasets)),
         "geometry_table": _table(("dataset", "geometries", "rows", "what"), geometries),
         "label_note": model.text,
         "toy_note": model.toy_text,
@@ -101,6 +102,10 @@ def texts(
         "LICENSE": (ROOT / "LICENSE").read_text(encoding="utf-8"),
         "croissant.json": json.dumps(croissant(run, columns, shards, values), indent=1, ensure_ascii=False) + "\n",
     }
+
+
+def _family(run: dict, dataset: str) -> Family:
+    return FAMILIES[run["config"]["datasets"][dataset]["family"]]
 
 
 def _label_text(model: LabelModel) -> str:
@@ -153,7 +158,10 @@ def _size(rows: int) -> str:
 
 def citations(run: dict, datasets: Iterable[str]) -> str:
     """BibTeX of the benchmark itself, then of the sources of its geometries and of its label model."""
-    sources = [FAMILIES[name].bibliography for name in datasets] + [MODELS[run["model"]["name"]].bibliography]
+    sources = [
+        *dict.fromkeys(_family(run, name).bibliography for name in datasets),
+        MODELS[run["model"]["name"]].bibliography,
+    ]
     return "\n\n".join(text.strip() for text in (_own_citation(run), *sources) if text.strip()) + "\n"
 
 
@@ -200,7 +208,7 @@ def croissant(run: dict, columns: Mapping[str, Sequence[Column]], shards: Sequen
             "@type": "cr:RecordSet",
             "@id": dataset,
             "name": dataset,
-            "description": f"{FAMILIES[dataset].text}; one row per draw of the couplings on a geometry.",
+            "description": f"{_family(run, dataset).text}; one row per draw of the couplings on a geometry.",
             "key": [{"@id": f"{dataset}/{name}"} for name in names_of(DRAW_KEYS)],
             "field": [_field(dataset, column) for column in described],
         }

@@ -62,10 +62,10 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
     """
     run, dataset, settings = read_run(tables, recipe), recipe["dataset"], recipe["settings"]
     [split] = run.splits.values()
-    is_held_out = SPLITS[recipe["split"]].holds_out == dataset
-    trained = [name for name in run.by_dataset() if (name != dataset) == is_held_out]
+    families, held_out = {shard.dataset: shard.family for shard in run.shards}, SPLITS[recipe["split"]].holds_out
+    trained = [name for name, family in families.items() if family != held_out] if held_out else [dataset]
     model = models.labeller(recipe["model"], recipe["seed"]).model
-    inputs = inputs_of([FAMILIES[name] for name in dict.fromkeys([*trained, dataset])], model)
+    inputs = inputs_of([FAMILIES[families[name]] for name in dict.fromkeys([*trained, dataset])], model)
     train = Rows([shard for shard in run.shards if shard.dataset in trained], split, model, inputs)
     test = Rows(run.by_dataset()[dataset], split, model, inputs)
 

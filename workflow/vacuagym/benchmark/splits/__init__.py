@@ -1,6 +1,6 @@
 """The splits of the benchmark, and the step that makes one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +25,11 @@ COLUMNS = (*GEOMETRY_KEYS, PART)
 _GROUP_ROWS = 50 * BATCH_ROWS  # of a row group: a reader holds what the file says of each
 
 
-def splits_of(datasets: Sequence[str]) -> list[Split]:
-    """The splits of a run with these datasets: one can only be held out if it is there and others are too."""
+def splits_of(families: Iterable[str]) -> list[Split]:
+    """The splits of a run with datasets of these families: one can only be held out if it is there and others are too."""
+    there = set(families)
     return [
-        split
-        for split in SPLITS.values()
-        if split.holds_out is None or (split.holds_out in datasets and len(datasets) > 1)
+        split for split in SPLITS.values() if split.holds_out is None or (split.holds_out in there and len(there) > 1)
     ]
 
 
@@ -55,15 +54,15 @@ def build_split(features: Sequence[Path], out: Path, recipe: dict) -> None:
     schema, found, counts = arrow_schema(COLUMNS, recipe), dict.fromkeys(recipe["geometries"], 0), np.zeros(3, np.int64)
     with new_shard(out, COLUMNS, recipe, _GROUP_ROWS) as write:
         for number, path in enumerate(features):
-            family = FAMILIES[path.parent.name]
-            threshold = thresholds.get(family.name)
+            dataset = path.parent.name
+            family, threshold = FAMILIES[recipe["families"][dataset]], thresholds.get(dataset)
             reads = split.reads(family, threshold)
             check_input(path, recipe, reads if number == 0 else ())  # one line in the log, however many shards
             for frame in read_frames(path, reads, 5 * BATCH_ROWS):
                 parts = frame.select(*names_of(GEOMETRY_KEYS), split.part(family, threshold).alias(PART.name))
                 write(to_arrow(parts, schema))
                 counts += [(parts[PART.name] == part).sum() for part in PARTS]
-                found[family.name] += len(parts)
+                found[dataset] += len(parts)
         for dataset, expected in recipe["geometries"].items():
             if found[dataset] != expected:
                 where = f"features of {dataset}"

@@ -27,7 +27,7 @@ class Split:
     text: str  # what it does, for people; whole sentences
     part: Callable[[Family, int | None], pl.Expr]  # from the threshold of the family to the part, as text
     measure: str = ""  # what the thresholds bound; empty if the split has none
-    holds_out: str | None = None  # the dataset that is the test part as a whole
+    holds_out: str | None = None  # the family whose datasets are the test part as a whole
 
     def reads(self, family: Family, threshold: int | None) -> list[str]:
         """The feature columns that the rule reads, keys included."""
