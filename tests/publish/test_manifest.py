@@ -41,7 +41,7 @@ def make_run(folder, config=CONFIG):
 
 
 def finish(folder, config=CONFIG):
-    build_manifest(folder, tables_of(config), [DICTIONARY], config, folder / "results" / "manifest.json")
+    build_manifest(folder.joinpath, tables_of(config), [DICTIONARY], config, folder / "results" / "manifest.json")
 
 
 @pytest.fixture

@@ -5,7 +5,12 @@ from pathlib import Path
 from _job import job
 
 with job(snakemake) as (_, [out]):
+    from vacuagym.publish.dictionary import FILE
     from vacuagym.publish.manifest import build_manifest
     from vacuagym.recipes import tables_of
 
-    build_manifest(Path(), tables_of(snakemake.config), [snakemake.input.dictionary], snakemake.config, out)
+    def place(path):
+        top, _, rest = path.partition("/")
+        return Path(snakemake.params.folders[top], rest)
+
+    build_manifest(place, tables_of(snakemake.config), [f"results/{FILE}"], snakemake.config, out)

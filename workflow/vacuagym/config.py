@@ -16,9 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.errors import InputError
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import COMPLETE_FAMILIES, FAMILIES, is_own
 from vacuagym.geometry.family import Family
 from vacuagym.geometry.lists import list_files
+from vacuagym.geometry.sources import files_of
 from vacuagym.models import MODELS
 from vacuagym.models.parameters import complete
 from vacuagym.schema import CLASSES
@@ -57,12 +58,13 @@ def _share(default: float, meaning: str) -> tuple:
     return _key(float, meaning, "a number from 0 to 1", default, ge=0.0, le=1.0)
 
 
+_OPEN = [name for name, family in FAMILIES.items() if family.entries]  # to geometries of the user's own
 _Source = Annotated[str, Field(min_length=1)]
 _AtLeast1 = Annotated[int, Field(ge=1)]
 
 
 class _OwnDataset(_Section):
-    family: Literal[tuple(FAMILIES)]
+    family: Literal[tuple(_OPEN)]
     source: _Source
 
 
@@ -101,11 +103,10 @@ def _dataset(family: Family) -> tuple:
     )
 
 
-_COMPLETE = {name: family for name, family in FAMILIES.items() if family.count}
-_DATASETS = {name: _dataset(family) for name, family in _COMPLETE.items()}
+_DATASETS = {name: _dataset(family) for name, family in COMPLETE_FAMILIES.items()}
 _OWN = (
     "A dataset of your own: the name is yours, the family one of "
-    f"{', '.join(f'`{name}`' for name in FAMILIES)}, and the source a file or a folder of files, "
+    f"{', '.join(f'`{name}`' for name in _OPEN)}, and the source a file or a folder of files, "
     "see [docs/own-geometries.md](../docs/own-geometries.md).",
     "`{family: …, source: …}`, or null to leave the dataset out",
 )
@@ -144,7 +145,7 @@ _THRESHOLDS = {
         "own is that of its family.",
         {
             name: _key(int | None, "", "an integer of at least 1, or null", threshold, ge=1)
-            for name, threshold in split.thresholds(_COMPLETE).items()
+            for name, threshold in split.thresholds(COMPLETE_FAMILIES).items()
         },
         "a mapping from datasets to integers of at least 1, or null",
         _Thresholds,
@@ -373,19 +374,20 @@ def _check_known(section: str, keys: Iterable[str], datasets: Mapping[str, Mappi
 
 def _checked_source(dataset: str, family: Family, source: str) -> str:
     where, path = f"config key datasets.{dataset}.source", Path(os.path.expanduser(source))
-    if source == "generate" and dataset == family.name and family.count:
+    own = is_own(dataset, family.name)
+    if source == "generate" and not own:
         return source
-    if not family.list_names:
+    if not own and not family.list_names:
         raise InputError(where, f"is {_short(source)}, but there is no published list; expected generate")
     if set("{}") & set(source):
         raise InputError(
             where, f"{_short(source)} holds a brace, which Snakemake takes for a wildcard; rename or link it"
         )
+    expected = "a file or a folder of files" if own else f"generate, or {family.source.replace('`', '')}"
     try:
-        list_files(path, family.list_names)
+        files_of(path) if own else list_files(path, family.list_names)
     except InputError as error:
-        expected = family.source.replace("`", "")
-        raise InputError(where, f"{_short(str(path))} {error.reason}; expected generate, or {expected}") from None
+        raise InputError(where, f"{_short(str(path))} {error.reason}; expected {expected}") from None
     return str(path)
 
 

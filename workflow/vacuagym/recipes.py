@@ -7,11 +7,13 @@ refused, and never mixed in. Shards of one table differ in ``rows`` alone, which
 """
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
-from vacuagym.benchmark.splits import splits_of
+from vacuagym.benchmark.splits import splits_of, splits_that_leak
 from vacuagym.fingerprints import fingerprint_of, source_hash
-from vacuagym.geometry import FAMILIES, in_order
+from vacuagym.geometry import FAMILIES, in_order, is_own
 from vacuagym.geometry.run_order import SHARD_ROWS, limited, shard_ranges
+from vacuagym.geometry.sources import look
 
 _TABLES = ("tables", "schema", "registry")
 # The parts of the package that the rows of a table depend on, besides its inputs.
@@ -32,8 +34,16 @@ def datasets_of(config: dict) -> dict[str, str]:
 
 
 def count_of(config: dict, dataset: str) -> int:
-    """Number of geometries in the source of a dataset."""
-    return FAMILIES[config["datasets"][dataset]["family"]].count
+    """Number of geometries in the source of a dataset.
+
+    Raises
+    ------
+    InputError
+        A file of a dataset of one's own cannot be read, or holds no geometries of the family.
+    """
+    settings = config["datasets"][dataset]
+    family = FAMILIES[settings["family"]]
+    return look(family, Path(settings["source"])).rows if is_own(dataset, family.name) else family.count
 
 
 def limit_of(config: dict, dataset: str) -> int | None:
@@ -45,6 +55,18 @@ def limit_of(config: dict, dataset: str) -> int | None:
 def geometries_of(config: dict, dataset: str) -> int:
     """Number of geometries of a dataset in the run."""
     return limited(count_of(config, dataset), limit_of(config, dataset))
+
+
+def notes_of(config: dict) -> list[str]:
+    """What is left out because of the user's own datasets, for people."""
+    datasets, notes = datasets_of(config), []
+    for split in splits_that_leak(datasets.values()):
+        notes.append(f"no split {split.name}: other families of the run may have polytopes of {split.holds_out}, too")
+    for split, thresholds in config["splits"].items():
+        free = [name for name, family in datasets.items() if is_own(name, family) and thresholds[name] is None]
+        if free:
+            notes.append(f"{split} holds out nothing of {', '.join(free)}, which has no threshold")
+    return notes
 
 
 def tables_of(config: dict) -> dict[str, dict]:
@@ -71,7 +93,12 @@ def tables_of(config: dict) -> dict[str, dict]:
             "source": config["datasets"][dataset]["source"],
             "inputs": {},
         }
-        inputs = add("resources", recipe | {"code": code["geometries"]}, count_of(config, dataset), SHARD_ROWS)
+        if is_own(dataset, family):
+            found, made = look(FAMILIES[family], Path(recipe["source"])), rows
+            recipe |= {"count": found.rows, "source_sha256": found.sha256}
+        else:
+            made = count_of(config, dataset)
+        inputs = add("resources", recipe | {"code": code["geometries"]}, made, SHARD_ROWS)
         recipe = keys | {"table": f"features/{dataset}", "inputs": inputs}
         inputs = add("results", recipe | {"code": code["features"]}, rows)
         features |= inputs

@@ -11,7 +11,18 @@ FAMILIES = Registry(
     "weight_systems",
     "cicy",
     "toric_bases",
+    "reflexive",
 )
+
+
+COMPLETE_FAMILIES = {
+    name: family for name, family in FAMILIES.items() if family.count
+}  # all of whose geometries are known
+
+
+def is_own(dataset: str, family: str) -> bool:
+    """Whether a dataset is the user's own, of any geometries of a family, and not the complete list of that family."""
+    return dataset != family or FAMILIES[family].count is None
 
 
 def in_order(datasets: Iterable[str]) -> list[str]:

@@ -70,8 +70,8 @@ def compile_code(name: str) -> None:
         Of a family or of a label model.
     """
     if name in FAMILIES:
-        steps = [FAMILIES[name].functions.generate] if not is_compiled(name) else []
-        steps.append(partial(FAMILIES[name].functions.features, FAMILIES[name].example))
+        steps = [FAMILIES[name].functions.generate] if FAMILIES[name].count and not is_compiled(name) else []
+        steps.append(partial(_use_family, FAMILIES[name]))
     else:
         steps = [partial(_use_model, name, family) for family in FAMILIES.values()]
     for step in steps:
@@ -81,6 +81,12 @@ def compile_code(name: str) -> None:
         if process.exitcode:
             raise RuntimeError(f"compiling {name} failed with status {process.exitcode}, for the reason above")
     mark_compiled(name)
+
+
+def _use_family(family: Family) -> None:
+    family.functions.features(family.example)
+    if family.entries:
+        family.functions.defects(family.example)
 
 
 def _use_model(name: str, family: Family) -> None:

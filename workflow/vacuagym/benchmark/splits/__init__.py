@@ -28,9 +28,23 @@ _GROUP_ROWS = 50 * BATCH_ROWS  # of a row group: a reader holds what the file sa
 def splits_of(families: Iterable[str]) -> list[Split]:
     """The splits of a run with datasets of these families: one can only be held out if it is there and others are too."""
     there = set(families)
+    left_out = {split.name for split in splits_that_leak(there)}
     return [
-        split for split in SPLITS.values() if split.holds_out is None or (split.holds_out in there and len(there) > 1)
+        split
+        for split in SPLITS.values()
+        if split.holds_out is None or (split.holds_out in there and len(there) > 1 and split.name not in left_out)
     ]
+
+
+def splits_that_leak(families: Iterable[str]) -> list[Split]:
+    """The splits that would hold out a family whose polytopes others may have too, and nobody knows which.
+
+    `SHARED_GROUPS` knows those of the families that the project has completely.
+    """
+    toric = {name for name in families if FAMILIES[name].is_toric}
+    if len(toric) < 2 or all(FAMILIES[name].count for name in toric):
+        return []
+    return [split for split in SPLITS.values() if split.holds_out in toric]
 
 
 def build_split(features: Sequence[Path], out: Path, recipe: dict) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vacuagym.geometry.family import THREEFOLD, Family
+from vacuagym.geometry.texts import blocks
 from vacuagym.schema import Column, read_columns
 
 _FOLDER = Path(__file__).parent
@@ -14,6 +15,7 @@ FAMILY = Family(
     count=7_890,
     source="the list `cicylist.txt` (plain or gzip), whose numbers become the column `published_number` of the geometries",
     list_names=("cicylist.txt",),
+    entries=blocks,
     module=f"{__name__}.threefolds",
     geometry_columns=read_columns(_FOLDER / "geometries.csv"),
     features=read_columns(_FOLDER / "features.csv") + THREEFOLD,
