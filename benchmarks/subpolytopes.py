@@ -19,7 +19,7 @@ _ROOM = 1 << 20  # coordinates of the polytopes of one batch
 
 
 def subpolytopes(count: int, seed: int, steps: int = 20) -> Iterator[Ragged]:
-    """Vertices of polytopes, four coordinates each, in batches; nearly all of the polytopes are different.
+    """Vertices of polytopes, four coordinates each, in batches; some four in five of the polytopes are different.
 
     Parameters
     ----------

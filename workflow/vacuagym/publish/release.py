@@ -18,6 +18,7 @@ import polars as pl
 import pyarrow as pa
 
 from vacuagym.benchmark.splits import SPLITS
+from vacuagym.errors import InputError
 from vacuagym.fingerprints import file_sha256
 from vacuagym.job import progress
 from vacuagym.publish import cards, dictionary
@@ -88,7 +89,8 @@ def build_release(files: Mapping[str, Path | Sequence[Path]], out: Path) -> None
     Raises
     ------
     InputError
-        A table is damaged, or does not have the geometries of the features in their order.
+        A table is damaged, or does not have the geometries of the features in their order; no split has rows in each of
+        its parts.
     """
     run, described = read_run(files), dictionary.read_dictionary(files["dictionary"])
     splits, columns = list(run.splits), {name: columns_of(described, name, run.splits) for name in run.by_dataset()}
@@ -100,6 +102,8 @@ def build_release(files: Mapping[str, Path | Sequence[Path]], out: Path) -> None
     manifest, checks = (json.loads(files[name].read_text(encoding="utf-8")) for name in ("manifest", "validation"))
     write_text(out / dictionary.FILE, [_dictionary_text(columns)])
     configs = _configs(splits, columns, shards)
+    if not configs:
+        raise InputError("release", "has no split all of whose parts have rows; a release needs more geometries")
     for name, text in cards.texts(manifest, checks, columns, configs, shards, splits).items():
         write_text(out / name, [text])
     shutil.copyfile(files["validation"], out / "validation.json")
