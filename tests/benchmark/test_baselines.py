@@ -205,16 +205,23 @@ def test_an_unknown_baseline_is_an_error():
         BASELINES["gradient_bosting"]
 
 
-def test_the_majority_is_scored_as_scikit_learn_does(cicy_run, table):
+def test_the_majority_is_scored_as_scikit_learn_does_with_every_duplicate_group_counted_once(cicy_run, table):
     parts = pl.read_parquet(cicy_run.split)
+    groups = pl.concat(
+        [pl.read_parquet(path, columns=["geometry_id", "duplicate_group"]) for path in cicy_run.features]
+    )
     labels = pl.concat([pl.read_parquet(path) for path in cicy_run.labels]).join(parts, on="geometry_id")
+    labels = labels.join(groups, on="geometry_id", maintain_order="left")
     labels = labels.filter("controlled", ~pl.col("stability").is_in(["marginal", "failed"]))
-    truth = labels.filter(pl.col("part") == "test")["stability"].to_list()
+    test = labels.filter(pl.col("part") == "test")
+    truth, weight = test["stability"].to_list(), test.select(1 / pl.len().over("duplicate_group")).to_series().to_list()
     train = labels.filter(pl.col("part") == "train")["stability"].to_list()
     assert table[0]["n_test"] == len(truth)
     most = max(set(train), key=train.count)
-    assert table[0]["macro_f1"] == pytest.approx(f1_score(truth, [most] * len(truth), average="macro"))
+    scored = {"sample_weight": weight, "average": "macro"}
+    assert table[0]["macro_f1"] == pytest.approx(f1_score(truth, [most] * len(truth), **scored), abs=1e-8)
     assert table[0]["balanced_accuracy"] == pytest.approx(1 / len(set(truth)))
+    assert sum(weight) == pytest.approx(test["duplicate_group"].n_unique()) < len(truth)
 
 
 def test_a_learner_that_sees_more_scores_better(table):

@@ -74,7 +74,7 @@ def test_rows_are_those_of_the_complete_dataset(tmp_path, name):
     assert found.drop("dataset", "geometry_id").equals(wanted.drop("dataset", "geometry_id"), null_equal=True)
     assert set(pl.read_parquet(tmp_path / stability)["dataset"]) == {"mine"}
 
-    for split in ("iid", "ood_hodge"):
+    for split in ("iid", "ood_euler"):
         path = f"results/splits/{split}.parquet"
         build_split([tmp_path / features], tmp_path / path, tables[path])
         threshold = family.thresholds.get(split)

@@ -16,7 +16,8 @@ from vacuagym.fingerprints import source_hash
 from vacuagym.geometry import FAMILIES, is_own
 from vacuagym.geometry.lists import list_files
 from vacuagym.geometry.sources import files_of
-from vacuagym.benchmark.splits import SPLITS
+from vacuagym.benchmark.splits import PROTOCOLS, SPLITS
+from vacuagym.benchmark.tasks import TASKS
 from vacuagym.recipes import (
     count_of,
     datasets_of,
@@ -119,6 +120,8 @@ wildcard_constraints:
     code="|".join([*FAMILIES, config["model"]["name"]]),
     shard=r"\d{5}",
     split="|".join(SPLITS),
+    task="|".join(TASKS),
+    protocol="|".join(PROTOCOLS),
 
 
 def recipe(path):

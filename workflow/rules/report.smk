@@ -56,6 +56,7 @@ rule plot_scores:
     output:
         baselines=figure("baselines", "Scores", "baselines"),
         learning_curves=figure("learning_curves", "Scores", "active learning"),
+        found=figure("found", "Scores", "search under a budget"),
     log:
         "logs/plot_scores/all.log",
     conda:

@@ -5,7 +5,6 @@ from pathlib import Path
 from _job import job
 
 with job(snakemake) as (_, [out]):
-    from vacuagym.publish.dictionary import FILE
     from vacuagym.publish.manifest import build_manifest
     from vacuagym.recipes import tables_of
 
@@ -13,4 +12,5 @@ with job(snakemake) as (_, [out]):
         top, _, rest = path.partition("/")
         return Path(snakemake.params.folders[top], rest)
 
-    build_manifest(place, tables_of(snakemake.config), [f"results/{FILE}"], snakemake.config, out)
+    files = [f"results/{Path(snakemake.input[name]).name}" for name in ("dictionary", "content", "edition")]
+    build_manifest(place, tables_of(snakemake.config), files, snakemake.config, out)

@@ -155,14 +155,15 @@ _THRESHOLDS = {
 }
 _BASELINES = {
     "train_rows": _integer(10_000, 1, 1_000_000, "Rows a model is fitted on, at most."),
+    "test_rows": _integer(100_000, 1, 10_000_000, "Scored rows of the test part, at most."),
     "seeds": _integer(5, 1, 1000, "Seeds: as many samples of training rows, and fits of each model."),
 }
 _ACTIVE_LEARNING = {
-    "pool_rows": _integer(5000, 1, 1_000_000, "Rows of the training part that may be asked for."),
+    "pool_rows": _integer(5000, 1, 1_000_000, "Rows of the training part that may be asked about."),
     "test_rows": _integer(5000, 1, 1_000_000, "Scored rows of the test part, at most."),
-    "first_rows": _integer(100, 1, 1_000_000, "Rows asked for at first, at random."),
-    "batch_rows": _integer(50, 1, 1_000_000, "Rows asked for in each round."),
-    "rounds": _integer(8, 1, 1000, "Rounds."),
+    "first_rows": _integer(100, 1, 1_000_000, "Rows asked about at first, at random."),
+    "batch_rows": _integer(100, 1, 1_000_000, "Rows asked about in each round."),
+    "rounds": _integer(9, 1, 1000, "Rounds."),
     "seeds": _integer(5, 1, 1000, "Seeds: as many curves of each strategy."),
 }
 _VALIDATION = {
@@ -198,16 +199,18 @@ _RULES = {  # memory in MB, and what a job does
     "compile_code": (600, "Compiling the code of one family or of the label model, once."),
     "build_geometries": (450, "Generating a dataset, or reading its list."),
     "build_features": (450, "One shard of features."),
-    "label_vacua": (450, "One shard of labels."),
+    "label_vacua": (600, "One shard of labels; where the code is not compiled for these sources, compiling too."),
     "build_split": (250, "One split."),
+    "build_protocol": (250, "One published protocol."),
     "count_split_classes": (250, "The classes of every part of every split."),
-    "score_baselines": (900, "All baselines on one dataset and split."),
+    "score_baselines": (900, "All baselines of one task on one dataset and split."),
     "collect_baselines": (250, "The table of the baselines."),
     "scan_active_learning": (900, "Active learning on one dataset."),
     "collect_active_learning": (250, "The table of active learning."),
     "build_data_dictionary": (250, "The data dictionary."),
     "count_labels": (300, "The counts of the labels."),
     "validate_labels": (300, "The checks of the labels."),
+    "hash_content": (300, "The hashes of the values."),
     "build_manifest": (250, "The manifest."),
     "verify": (200, "The check of every file against the manifest."),
     "build_release": (300, "The release."),
@@ -253,13 +256,11 @@ Config = create_model(
     splits=_section(
         "splits",
         "Thresholds of the splits that hold out a dataset's largest geometries; a geometry that reaches its dataset's "
-        "threshold is in the test part.",
+        "threshold is held out.",
         _THRESHOLDS,
     ),
     baselines=_section("baselines", "The reference scores of `snakemake baselines`.", _BASELINES),
-    active_learning=_section(
-        "active_learning", "The learning curves of `snakemake active_learning`.", _ACTIVE_LEARNING
-    ),
+    active_learning=_section("active_learning", "The searches of `snakemake active_learning`.", _ACTIVE_LEARNING),
     validation=_section(
         "validation",
         "What the labels must pass, dataset by dataset; the workflow stops with a message that names the check otherwise. "

@@ -7,13 +7,16 @@ refused, and never mixed in. Shards of one table differ in ``rows`` alone, which
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 from pathlib import Path
 
-from vacuagym.benchmark.splits import splits_of, splits_that_leak
+from vacuagym.benchmark.splits import protocols_of, splits_of, splits_that_leak
+from vacuagym.benchmark.tasks import TASKS
 from vacuagym.fingerprints import fingerprint_of, source_hash
 from vacuagym.geometry import FAMILIES, in_order, is_own
 from vacuagym.geometry.run_order import SHARD_ROWS, limited, shard_ranges
 from vacuagym.geometry.sources import look
+from vacuagym.models import MODELS
 
 _TABLES = ("tables", "schema", "registry")
 # The parts of the package that the rows of a table depend on, besides its inputs.
@@ -111,32 +114,46 @@ def tables_of(config: dict) -> dict[str, dict]:
     for split in splits_of(datasets_of(config).values()):
         thresholds = config["splits"][split.name] if split.measure else None
         tables[f"results/splits/{split.name}.parquet"] = recipe | {"split": split.name, "thresholds": thresholds}
+    for protocol in protocols_of(datasets_of(config)):
+        tables[f"results/protocols/{protocol.name}.parquet"] = {
+            "table": "protocols",
+            "code": code["splits"],
+            "split": protocol.name,
+            "thresholds": None,
+            "families": {protocol.family: protocol.family},
+            "inputs": {f"features/{protocol.family}": features[f"features/{protocol.family}"]},
+            "geometries": {protocol.family: geometries_of(config, protocol.family)},
+        }
     return tables
 
 
 def scores_of(config: dict, tables: Mapping[str, dict]) -> dict[str, dict]:
     """The recipe of every table of scores, by its path; they are made on request, and are none of `tables_of` the run.
 
-    Besides ``table``, ``code`` and ``inputs`` each holds ``split``, ``dataset``, ``model``, ``seed`` and ``settings``.
+    Besides ``table``, ``code`` and ``inputs`` each holds ``split``, ``dataset``, ``task`` (baselines), ``model``, ``seed`` and ``settings``.
     """
-    datasets = datasets_of(config)
-    inputs = {recipe["table"]: fingerprint_of(recipe) for recipe in tables.values() if recipe["table"] != "splits"}
+    datasets, divisions = datasets_of(config), ("splits", "protocols")
+    inputs = {recipe["table"]: fingerprint_of(recipe) for recipe in tables.values() if recipe["table"] not in divisions}
     scores = {}
 
-    def add(table, split, dataset):
+    def add(path, table, split, dataset, **more):
         recipe = {"table": table, "code": source_hash(*CODE[table]), "settings": config[table]}
         recipe["inputs"] = inputs | {"splits": fingerprint_of(tables[f"results/splits/{split}.parquet"])}
-        folder = f"results/{table}/{split}" if table == "baselines" else f"results/{table}"
-        scores[f"{folder}/{dataset}.parquet"] = recipe | {
-            "split": split, "dataset": dataset, "model": config["model"], "seed": config["seed"],
-        }  # fmt: skip
+        recipe |= {"split": split, "dataset": dataset, "model": config["model"], "seed": config["seed"]}
+        scores[f"results/{path}/{dataset}.parquet"] = recipe | more
 
-    for split in splits_of(datasets.values()):
-        for dataset, family in datasets.items():
-            if split.holds_out in (None, family):  # else its test part has no row of the dataset
-                add("baselines", split.name, dataset)
+    columns = MODELS[config["model"]["name"]].columns
+    for task in TASKS.values():
+        known = {
+            name: family
+            for name, family in datasets.items()
+            if task.applies(family, (*FAMILIES[family].feature_columns, *columns))
+        }
+        for split, (dataset, family) in product(splits_of(datasets.values()), known.items()):
+            if split.holds_out is None or (split.holds_out == family and len(set(known.values())) > 1):
+                add(f"baselines/{task.name}/{split.name}", "baselines", split.name, dataset, task=task.name)
     for dataset in datasets:
-        add("active_learning", "iid", dataset)
+        add("active_learning", "active_learning", "iid", dataset)
     return scores
 
 

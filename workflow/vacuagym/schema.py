@@ -7,9 +7,10 @@ from typing import NamedTuple
 from vacuagym.errors import InputError
 
 CLASSES = ("stable", "metastable", "saddle", "unstable", "runaway", "marginal", "failed")  # models say what they mean
+VACUA = ("stable", "metastable")
 UNDECIDED = ("marginal", "failed")  # never scored
 WITH_POINT = ("stable", "metastable", "saddle", "unstable", "marginal")  # classes that speak of a critical point
-PARTS = ("train", "val", "test")
+PARTS = ("train", "val", "ood_val", "test")  # ood_val: distributed as test, where a split shifts the distribution
 
 KEY, FEATURE, COUPLING, OUTCOME = "key", "feature", "coupling", "outcome"
 

@@ -16,7 +16,7 @@ _NAMES = ["table", "column", *Column._fields[1:]]
 
 def tables_of_columns(datasets: Mapping[str, str], model: str) -> dict[str, Sequence[Column]]:
     """The columns of every table of a run, by the table's name; ``datasets`` are names with those of their families."""
-    from vacuagym.benchmark import active_learning, baselines, class_counts, splits
+    from vacuagym.benchmark import baselines, class_counts, search, splits
     from vacuagym.geometry import FAMILIES
     from vacuagym.models import MODELS
 
@@ -24,7 +24,7 @@ def tables_of_columns(datasets: Mapping[str, str], model: str) -> dict[str, Sequ
     tables |= {f"labels/{name}": MODELS[model].columns for name in datasets}
     tables |= {f"stability/{name}": STABILITY_COLUMNS for name in datasets}
     tables |= {"splits": splits.COLUMNS, "split_classes": class_counts.CLASS_COLUMNS}
-    return tables | {"baselines": baselines.COLUMNS, "active_learning": active_learning.COLUMNS}
+    return tables | {"baselines": baselines.COLUMNS, "active_learning": search.COLUMNS}
 
 
 def build_data_dictionary(datasets: Mapping[str, str], model: Mapping, out: Path) -> None:
@@ -39,8 +39,13 @@ def build_data_dictionary(datasets: Mapping[str, str], model: Mapping, out: Path
     """
     tables = tables_of_columns(datasets, model["name"])
     rows = [(table, *column) for table, columns in tables.items() for column in columns]
-    write_text(out, [pl.DataFrame(rows, schema=_NAMES, orient="row").write_csv()])
+    write_text(out, [as_csv(rows)])
     print(f"{len(rows)} columns described")
+
+
+def as_csv(rows: Sequence[tuple[str, ...]]) -> str:
+    """A data dictionary as text, of rows of a table's name and what a `Column` holds."""
+    return pl.DataFrame(rows, schema=_NAMES, orient="row").write_csv()
 
 
 def read_dictionary(path: Path) -> dict[str, list[Column]]:

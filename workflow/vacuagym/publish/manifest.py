@@ -12,6 +12,7 @@ from vacuagym import __version__
 from vacuagym.errors import InputError
 from vacuagym.fingerprints import file_sha256
 from vacuagym.recipes import paths_of
+from vacuagym.tables.frames import Run, read_run
 from vacuagym.tables.shards import (
     AGAIN,
     differences,
@@ -25,7 +26,7 @@ from vacuagym.tables.shards import (
 Place = Callable[[str], Path]
 
 MANIFEST = "manifest.json"
-_TABLES = {"results": ("features", "labels", "stability", "splits"), "resources": ("geometries",)}
+_TABLES = {"results": ("features", "labels", "stability", "splits", "protocols"), "resources": ("geometries",)}
 
 
 def build_manifest(place: Place, tables: Mapping[str, dict], files: Sequence[str], config: dict, out: Path) -> None:
@@ -172,6 +173,13 @@ def load(results: Path) -> dict:
     except (ValueError, KeyError, AttributeError, OSError) as error:
         raise InputError(path, f"is damaged ({error}); {AGAIN}") from error
     return found
+
+
+def run_of(results: Path) -> Run:
+    """The tables of a run that stand side by side, as its manifest lists them."""
+    paths = [Path(results) / entry["path"] for entry in load(results)["shards"]]
+    names = ("features", "labels", "splits")
+    return read_run({name: [path for path in paths if path.relative_to(results).parts[0] == name] for name in names})
 
 
 def damaged(results: Path) -> Iterator[tuple[Path, str]]:

@@ -3,13 +3,11 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from vacuagym.benchmark.splits.base import Split
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
 from vacuagym.registry import Registry
-from vacuagym.schema import GEOMETRY_KEYS, PART, PARTS, names_of
+from vacuagym.schema import GEOMETRY_KEYS, PART, names_of
 from vacuagym.tables.frames import read_frames, to_arrow
 from vacuagym.tables.shards import AGAIN, BATCH_ROWS, arrow_schema, check_input, new_shard
 
@@ -18,9 +16,10 @@ SPLITS = Registry(
     __name__,
     "SPLITS",
     "iid",
-    "large",
+    "ends",
     "held_out",
 )
+PROTOCOLS = Registry("protocol", __name__, "PROTOCOLS", "protocols")
 COLUMNS = (*GEOMETRY_KEYS, PART)
 _GROUP_ROWS = 50 * BATCH_ROWS  # of a row group: a reader holds what the file says of each
 
@@ -47,6 +46,11 @@ def splits_that_leak(families: Iterable[str]) -> list[Split]:
     return [split for split in SPLITS.values() if split.holds_out in toric]
 
 
+def protocols_of(datasets: Sequence[str]) -> list[Split]:
+    """The published protocols of a run with these datasets."""
+    return [protocol for protocol in PROTOCOLS.values() if protocol.family in datasets]
+
+
 def build_split(features: Sequence[Path], out: Path, recipe: dict) -> None:
     """Give every geometry of the run its part.
 
@@ -64,8 +68,12 @@ def build_split(features: Sequence[Path], out: Path, recipe: dict) -> None:
     InputError
         A shard is damaged, missing or of another run.
     """
-    split, thresholds = SPLITS[recipe["split"]], recipe["thresholds"] or {}
-    schema, found, counts = arrow_schema(COLUMNS, recipe), dict.fromkeys(recipe["geometries"], 0), np.zeros(3, np.int64)
+    split, thresholds = {**PROTOCOLS, **SPLITS}[recipe["split"]], recipe["thresholds"] or {}
+    schema, found, counts = (
+        arrow_schema(COLUMNS, recipe),
+        dict.fromkeys(recipe["geometries"], 0),
+        dict.fromkeys(split.parts, 0),
+    )
     with new_shard(out, COLUMNS, recipe, _GROUP_ROWS) as write:
         for number, path in enumerate(features):
             dataset = path.parent.name
@@ -74,11 +82,13 @@ def build_split(features: Sequence[Path], out: Path, recipe: dict) -> None:
             check_input(path, recipe, reads if number == 0 else ())  # one line in the log, however many shards
             for frame in read_frames(path, reads, 5 * BATCH_ROWS):
                 parts = frame.select(*names_of(GEOMETRY_KEYS), split.part(family, threshold).alias(PART.name))
-                write(to_arrow(parts, schema))
-                counts += [(parts[PART.name] == part).sum() for part in PARTS]
                 found[dataset] += len(parts)
+                parts = parts.drop_nulls(PART.name)
+                write(to_arrow(parts, schema))
+                for part in counts:
+                    counts[part] += (parts[PART.name] == part).sum()
         for dataset, expected in recipe["geometries"].items():
             if found[dataset] != expected:
                 where = f"features of {dataset}"
                 raise InputError(where, f"hold {found[dataset]} geometries, the run has {expected}; {AGAIN}")
-    print(f"{split.name}: " + ", ".join(f"{count:,} {part}" for part, count in zip(PARTS, counts, strict=True)))
+    print(f"{split.name}: " + ", ".join(f"{count:,} {part}" for part, count in counts.items()))

@@ -21,7 +21,7 @@ FAMILY = Family(
     # What weight systems have, without what belongs to the weights.
     features=tuple(column for column in weight_systems.FAMILY.features if column.name not in _OF_WEIGHTS),
     examples={"vertices": [[*_SIMPLEX, -1, -1, -1, -1], [*_SIMPLEX, -1, -1, -6, -9]]},
-    thresholds={"ood_complexity": 40, "ood_hodge": 243},
+    thresholds=weight_systems.FAMILY.thresholds,
     width=4,
     bibliography=(_FOLDER.parent / "weight_systems" / "sources.bib").read_text(encoding="utf-8"),
 )
