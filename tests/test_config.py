@@ -33,7 +33,7 @@ def test_a_file_says_what_differs_and_the_last_one_counts(tmp_path):
     second.write_text("n_limit: 20\nbaselines: {train_rows: 50}\n")
     config = read_config(first, tmp_path / "missing.yaml", second)
     assert config["n_limit"] == 20 and config["datasets"]["cicy3"] is None
-    assert config["baselines"] == {"train_rows": 50, "seeds": 2}
+    assert config["baselines"] == DEFAULT["baselines"] | {"train_rows": 50, "seeds": 2}
     assert config["datasets"]["ks"] == {"source": "generate"}
     assert read_config(first)["n_limit"] == {"ks": 5, "cicy3": None, "fth6d": 7}
 
