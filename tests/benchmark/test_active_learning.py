@@ -59,7 +59,7 @@ def test_labels_made_on_demand_are_those_of_the_run(cicy_run, monkeypatch):
         return label(self, family, features)
 
     monkeypatch.setattr(base.Labeller, "label", watched)
-    classes, scored, goal = oracle("cicy3", cicy_run.features, pool, label_model)(asked)
+    classes, scored, goal = oracle(FAMILIES["cicy3"], cicy_run.features, pool, label_model)(asked)
     assert sorted(labelled) == sorted(set(pool["geometry_id"][asked]))  # these geometries, each once, and no others
     labels = pl.concat([pl.read_parquet(path) for path in cicy_run.labels])
     expected = pool[asked].join(labels, on=["geometry_id", "sample"], maintain_order="left")

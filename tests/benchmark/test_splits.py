@@ -14,7 +14,7 @@ from vacuagym.benchmark.splits.held_out import shared_groups
 from vacuagym.config import read_config
 from vacuagym.errors import InputError
 from vacuagym.fingerprints import fingerprint_of
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import COMPLETE_FAMILIES, FAMILIES
 from vacuagym.geometry.build import build_features, build_geometries
 from vacuagym.recipes import paths_of, tables_of
 from vacuagym.schema import GEOMETRY_KEYS, PARTS, Column, names_of
@@ -52,7 +52,7 @@ def features_of(dataset, seed, groups=40, rows=200):
 
 
 @pytest.mark.parametrize("split", SPLITS)
-@pytest.mark.parametrize("dataset", FAMILIES)
+@pytest.mark.parametrize("dataset", COMPLETE_FAMILIES)
 @given(st.integers(0, 2**32))
 def test_groups_never_cross_parts_and_parts_never_change(split, dataset, seed):
     table = features_of(dataset, seed)
@@ -66,7 +66,7 @@ def test_groups_never_cross_parts_and_parts_never_change(split, dataset, seed):
 
 
 @pytest.mark.parametrize("split", THRESHOLD_SPLITS)
-@pytest.mark.parametrize("dataset", FAMILIES)
+@pytest.mark.parametrize("dataset", COMPLETE_FAMILIES)
 @given(st.integers(0, 2**32))
 def test_what_is_trained_on_is_below_the_threshold_and_what_is_tested_is_not(split, dataset, seed):
     table = features_of(dataset, seed)
@@ -98,10 +98,10 @@ def test_shares_of_the_parts(split, dataset, threshold, shares):
         assert np.mean(found == part) == pytest.approx(share, abs=0.0065)  # four standard errors
 
 
-@pytest.mark.parametrize("split", SPLITS.values(), ids=SPLITS)
+@pytest.mark.parametrize("split", splits_of(COMPLETE_FAMILIES), ids=lambda split: split.name)
 def test_a_split_gives_no_part_but_its_own_and_each_geometry_one(split):
     found = set()
-    for dataset in FAMILIES:
+    for dataset in COMPLETE_FAMILIES:
         part_of = parts(split.name, dataset, features_of(dataset, 1, 400, 1_000), threshold_of(split.name, dataset))
         assert None not in part_of
         found |= set(part_of)
@@ -111,7 +111,7 @@ def test_a_split_gives_no_part_but_its_own_and_each_geometry_one(split):
 
 def test_a_group_is_in_the_same_part_whatever_its_family():
     features = {"geometry_id": np.arange(1_000), "duplicate_group": np.random.default_rng(1).integers(0, 2**63, 1_000)}
-    of_family = [parts("iid", dataset, features).tolist() for dataset in FAMILIES]
+    of_family = [parts("iid", dataset, features).tolist() for dataset in COMPLETE_FAMILIES]
     assert of_family[0] == of_family[1] == of_family[2]
 
 
@@ -124,12 +124,19 @@ def test_polytopes_of_the_held_out_family_are_kept_out_of_training():
         assert "train" in parts(split, dataset, features)
 
 
-def test_only_datasets_of_the_run_are_held_out():
-    assert splits_of(list(FAMILIES)) == list(SPLITS.values())
+def test_only_families_of_the_run_are_held_out():
+    assert splits_of(COMPLETE_FAMILIES) == [
+        split for split in SPLITS.values() if split.holds_out in (None, *COMPLETE_FAMILIES)
+    ]
     always = ["iid", "ood_complexity", "ood_euler"]
     names = [split.name for split in splits_of(["ks", "fth6d"])]
     assert names == [*always, "ood_dataset_ks", "ood_dataset_fth6d"]
     assert [split.name for split in splits_of(["ks"])] == always
+    assert [split.name for split in splits_of(["ks", "ks"])] == always  # two datasets of one family
+    # nobody knows which polytopes of a user stand in the other families too
+    assert [split.name for split in splits_of(["ks", "polytopes"])] == always
+    names = [split.name for split in splits_of(["ks", "cicy3", "polytopes"])]
+    assert names == [*always, "ood_dataset_cicy3"]
 
 
 def features_table(folder, dataset):
@@ -151,12 +158,12 @@ def cicy_features(tmp_path_factory):
 def all_features(tmp_path_factory, cicy_features):
     """The features of every geometry, by dataset, lazily."""
     folder = tmp_path_factory.mktemp("landscape")
-    paths = {name: cicy_features if name == "cicy3" else features_table(folder, name) for name in FAMILIES}
+    paths = {name: cicy_features if name == "cicy3" else features_table(folder, name) for name in COMPLETE_FAMILIES}
     return {name: pl.scan_parquet(path) for name, path in paths.items()}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("dataset", FAMILIES)
+@pytest.mark.parametrize("dataset", COMPLETE_FAMILIES)
 def test_the_whole_landscape(dataset, all_features):
     """No real group crosses parts; no threshold holds out less than a tenth, or more than a third, of its dataset."""
     columns = [*names_of(GEOMETRY_KEYS), "duplicate_group", "n_fields", "euler_characteristic"]
@@ -192,8 +199,8 @@ def made_up_shards(folder, count, rows):
             write(batch | {"dataset": np.full(1_000, "ks")})
     for shard in shards[1:]:
         shard.hardlink_to(shards[0])
-    inputs = {"features/ks": fingerprint_of(recipe)}
-    return shards, {"table": "splits", "split": "ood_euler", "thresholds": THRESHOLDS["ood_euler"], "inputs": inputs}
+    made = {"table": "splits", "split": "ood_euler", "thresholds": THRESHOLDS["ood_euler"], "families": {"ks": "ks"}}
+    return shards, made | {"inputs": {"features/ks": fingerprint_of(recipe)}}
 
 
 def built(shards, recipe, out):
@@ -255,7 +262,8 @@ def test_protocols_divide_the_published_numbers_of_geometries_at_random(
 ):
     """22 of the 7,890 complete intersections are products (Candelas, Dale, Lütken, Schimmrigk 1988)."""
     inputs = {"features/cicy3": fingerprint_of(read_recipe(cicy_features)[2])}
-    recipe = {"table": "protocols", "split": name, "thresholds": None, "geometries": {"cicy3": 7_890}, "inputs": inputs}
+    recipe = {"table": "protocols", "split": name, "thresholds": None, "inputs": inputs}
+    recipe |= {"families": {"cicy3": "cicy3"}, "geometries": {"cicy3": 7_890}}
     build_split([cicy_features], tmp_path / "protocol.parquet", recipe)
     protocol = pl.read_parquet(tmp_path / "protocol.parquet")
     assert len(protocol) == geometries and protocol["geometry_id"].is_unique().all()

@@ -59,6 +59,7 @@ CHECKS = {
 
 def run(model="supergravity"):
     config = {"splits": {"ood_euler": {"ks": 243, "cicy3": 43}}}
+    config["datasets"] = {dataset: {"family": dataset, "source": "generate"} for dataset in TABLES}
     return {"version": "9.8.7", "seed": 5, "model": {"name": model, "draws": 3}, "config": config}
 
 

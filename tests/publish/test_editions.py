@@ -10,7 +10,7 @@ import pytest
 from vacuagym.benchmark.splits import COLUMNS, splits_of
 from vacuagym.config import read_config
 from vacuagym.errors import InputError
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import COMPLETE_FAMILIES, FAMILIES
 from vacuagym.geometry.run_order import run_order
 from vacuagym.models import labeller
 from vacuagym.publish import editions
@@ -122,7 +122,7 @@ def test_differences_name_table_dataset_and_block(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", COMPLETE_FAMILIES)
 def test_sampled_blocks_are_those_of_the_recorded_edition(monkeypatch, name):
     """Made again one block at a time, from nothing; a change of values needs a new edition."""
     monkeypatch.undo()

@@ -183,7 +183,8 @@ def test_every_geometry_and_draw_is_released_once_in_the_file_of_its_parts(tmp_p
             assert len(parts) == len({tuple(p.values()) for p in parts}) == rows.select(NAMES).n_unique()
             for (path, frame), of_file in zip(found, parts, strict=True):
                 assert frame.equals(rows.filter(**of_file).drop(NAMES), null_equal=True)  # in the order of the run
-                assert read_recipe(path)[2] == {"table": f"release/{table}/{dataset}", "parts": of_file}
+                made = {"table": f"release/{table}/{dataset}", "dataset": dataset, "family": dataset, "parts": of_file}
+                assert read_recipe(path)[2] == made
     files = ["README.md", "data_dictionary.csv", "edition.json", "inputs.json", "validation.json"]
     folders = ["features", "labels", "outcomes", "protocols", "splits"]
     assert sorted(path.name for path in out.iterdir()) == sorted([*files, *folders])
@@ -393,5 +394,5 @@ def test_a_label_column_named_as_a_feature_is_an_error(tmp_path):
     described = dictionary.read_dictionary(tmp_path / "data_dictionary.csv")
     described["labels/ks"].append(Column("degrees", "int32", "1", "No longer a list."))
     with pytest.raises(ValueError, match="features and labels of ks both have a column degrees"):
-        release.tables_of(described, "ks")
-    release.tables_of(described, "cicy3")
+        release.tables_of(described, "ks", "ks")
+    release.tables_of(described, "cicy3", "cicy3")

@@ -698,6 +698,23 @@ use rule * from gym
     assert "unknown key 'samples'" in message and "as config: config['gym']" in message
 
 
+def test_a_module_in_an_empty_folder_makes_the_tables_of_the_clone(small, tmp_path):
+    """With a prefix, through to the manifest, whose job finds every table by its path."""
+    few = {"n_limit": 20, "shard_rows": 10, "datasets": {"ks": None, "fth6d": None}}
+    (tmp_path / "Snakefile").write_text(
+        f"module gym:\n    snakefile: {str(ROOT / 'workflow' / 'Snakefile')!r}\n    config: {few}\n    prefix: 'gym'\n"
+        "use rule * from gym\n"
+    )
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "gym/results/manifest.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    tables = [path.relative_to(small) for path in small.glob("results/*/cicy3/part-*.parquet")]
+    assert len(tables) == 6
+    for path in tables:
+        assert (tmp_path / "gym" / path).read_bytes() == (small / path).read_bytes(), path
+    assert (tmp_path / "gym" / "logs" / "memory.tsv").exists() and not (tmp_path / "logs").exists()
+
+
 def test_memory_below_what_a_rule_declares_ends_the_run_before_its_jobs(tmp_path):
     done = snakemake(tmp_path / "run", "results/data_dictionary.csv", "--resources", "mem_mb=100")
     assert done.returncode != 0

@@ -66,6 +66,7 @@ rule build_manifest:
     resources:
         mem_mb=mem_mb_of("build_manifest"),
     params:
+        folders=FOLDERS,
         code=source_hash("publish/manifest", "recipes"),
     message:
         "manifest"
@@ -84,6 +85,8 @@ rule verify:
     threads: threads_of("verify")
     resources:
         mem_mb=mem_mb_of("verify"),
+    params:
+        results=FOLDERS["results"],
     message:
         "every file hashed again"
     script:

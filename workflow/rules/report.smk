@@ -65,6 +65,7 @@ rule plot_scores:
     resources:
         mem_mb=mem_mb_of("plot_scores"),
     params:
+        families=DATASETS,
         code=source_hash("publish/figures", "publish/score_figures"),
     message:
         "figures of scores"

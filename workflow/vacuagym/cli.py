@@ -140,6 +140,20 @@ def describe(name: str | None, results: Path) -> None:
         click.echo(line)
 
 
+@cli.command()
+@click.option("--family", required=True, help="Family of the geometries, for example ks.")
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def convert(family: str, source: Path, out: Path) -> None:
+    """Convert the geometries of SOURCE to the parquet file OUT.
+
+    SOURCE is a file of text or parquet, or a folder of such files, of any size. Every geometry is checked.
+    """
+    from vacuagym.geometry import FAMILIES, sources
+
+    click.echo(f"{sources.convert(FAMILIES[family], source, out):,} geometries in {out}")
+
+
 def main() -> None:
     """Run the command line; bad input is one line on stderr and exit status 2, never a traceback. Text is UTF-8."""
     write_utf8(sys.stdout, sys.stderr)

@@ -24,6 +24,7 @@ from vacuagym.benchmark.scoring import SCORE_COLUMNS, class_code, class_scores, 
 from vacuagym.benchmark.tasks import TASKS
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
+from vacuagym.geometry.family import Family
 from vacuagym.models.base import Labeller
 from vacuagym.schema import CLASSES, KEY, Column, names_of
 from vacuagym.tables.arrays import concatenate, take
@@ -124,7 +125,8 @@ def scan_active_learning(tables: Mapping[str, Sequence[Path]], recipe: dict, out
     run = read_run(tables, recipe)
     shards, [split] = run.by_dataset()[dataset], run.splits.values()
     labeller = models.labeller(recipe["model"], recipe["seed"])
-    inputs = inputs_of(TASKS["stability"], [FAMILIES[dataset]], labeller.model)
+    family = FAMILIES[shards[0].family]
+    inputs = inputs_of(TASKS["stability"], [family], labeller.model)
     inputs = replace(inputs, cycle=None, oracle=())  # of which the learner sees nothing
     rows = Rows(shards, split, inputs)
     test = rows.sample("test", settings["test_rows"], 0)
@@ -132,7 +134,7 @@ def scan_active_learning(tables: Mapping[str, Sequence[Path]], recipe: dict, out
     groups, group = np.unique(test.table[DUPLICATE_GROUP], return_inverse=True)
     for seed in range(settings["seeds"]):
         pool = rows.sample("train", settings["pool_rows"], seed, only_scored=False)
-        ask = oracle(dataset, [shard.features for shard in shards], pool.table, labeller)
+        ask = oracle(family, [shard.features for shard in shards], pool.table, labeller)
         for strategy in STRATEGIES:
             for known in search(strategy, seed, pool.x, ask, settings):
                 p = known.classes(test.x)
@@ -202,14 +204,14 @@ def _learn(seed: int, x: np.ndarray, asked: np.ndarray, answers: Answers) -> Rou
     return Round(asked, answers, fit_classes(LEARNER, seed, x[asked[scored]], classes[scored]), predict_goal)
 
 
-def oracle(dataset: str, features: Sequence[Path], pool: pl.DataFrame, labeller: Labeller) -> Oracle:
+def oracle(family: Family, features: Sequence[Path], pool: pl.DataFrame, labeller: Labeller) -> Oracle:
     """A function that labels rows of the pool, running the label model on their geometries and on no others.
 
     Parameters
     ----------
-    dataset : str
+    family : Family
     features : sequence of Path
-        The shards of the dataset.
+        The shards of a dataset of the family.
     pool : DataFrame
         geometry_id and sample of the rows of the pool.
     labeller : Labeller
@@ -219,7 +221,7 @@ def oracle(dataset: str, features: Sequence[Path], pool: pl.DataFrame, labeller:
     callable
         From positions in the pool, int array (n,), to `Answers`.
     """
-    family, model = FAMILIES[dataset], labeller.model
+    model = labeller.model
     reads = label_reads(names_of(model.columns))
     geometry_ids, samples = pool["geometry_id"].to_numpy(), pool["sample"].to_numpy()
     batches = (batch for path in features for batch in read_rows(path, model.reads(family)))

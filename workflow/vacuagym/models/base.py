@@ -95,7 +95,8 @@ class Labeller:
 
         Returns
         -------
-        The columns ``model.columns``, ``draws`` rows per geometry, ordered by geometry, then draw.
+        The columns ``model.columns``, ``draws`` rows per geometry, ordered by geometry, then draw; the dataset is that
+        named as the family.
         """
         reasons = {
             row: NOT_FINITE.format(name)

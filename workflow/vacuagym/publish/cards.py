@@ -14,6 +14,7 @@ from vacuagym.benchmark.folders import VIEW
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.benchmark.tasks import TASKS
 from vacuagym.geometry import FAMILIES
+from vacuagym.geometry.family import Family
 from vacuagym.models import MODELS
 from vacuagym.models.base import LabelModel
 from vacuagym.schema import CLASSES, DRAW_KEYS, Column
@@ -60,8 +61,8 @@ def texts(
         for name in datasets
     }
     number = {name: entry["geometries"] for name, entry in datasets.items()}
-    complete = all(number[name] == FAMILIES[name].count for name in datasets)
-    geometries = [(f"`{name}`", f"{number[name]:,}", f"{rows[name]:,}", FAMILIES[name].text) for name in datasets]
+    complete = all(number[name] == _family(run, name).count for name in datasets)
+    geometries = [(f"`{name}`", f"{number[name]:,}", f"{rows[name]:,}", _family(run, name).text) for name in datasets]
     shares = {
         name: [entry["stability"][c] / max(entry["rows"], 1) for c in CLASSES] for name, entry in datasets.items()
     }
@@ -85,7 +86,7 @@ def texts(
         "n_rows": f"{sum(rows.values()):,}",
         "n_geometries": f"{sum(number.values()):,}",
         "n_datasets": len(datasets),
-        "families": "; ".join(FAMILIES[name].text for name in datasets),
+        "families": "; ".join(dict.fromkeys(_family(run, name).text for name in datasets)),
         "geometry_table": _table(("dataset", "geometries", "rows", "what"), geometries),
         "label_note": model.text,
         "toy_note": model.toy_text,
@@ -110,6 +111,10 @@ def texts(
         "LICENSE": (ROOT / "LICENSE").read_text(encoding="utf-8"),
         "croissant.json": json.dumps(croissant(run, tables, shards, values), indent=1, ensure_ascii=False) + "\n",
     }
+
+
+def _family(run: dict, dataset: str) -> Family:
+    return FAMILIES[run["config"]["datasets"][dataset]["family"]]
 
 
 def _label_text(model: LabelModel) -> str:
@@ -180,7 +185,10 @@ def _size(rows: int) -> str:
 
 def citations(run: dict, datasets: Iterable[str]) -> str:
     """BibTeX of the benchmark itself, then of the sources of its geometries and of its label model."""
-    sources = [FAMILIES[name].bibliography for name in datasets] + [MODELS[run["model"]["name"]].bibliography]
+    sources = [
+        *dict.fromkeys(_family(run, name).bibliography for name in datasets),
+        MODELS[run["model"]["name"]].bibliography,
+    ]
     return "\n\n".join(text.strip() for text in (_own_citation(run), *sources) if text.strip()) + "\n"
 
 
@@ -228,7 +236,7 @@ def croissant(run: dict, tables: Mapping[str, Sequence], shards: Sequence, value
             "@type": "cr:RecordSet",
             "@id": name,
             "name": name,
-            "description": f"{FAMILIES[dataset].text}: {table.name}, one row per {table.row}.",
+            "description": f"{_family(run, dataset).text}: {table.name}, one row per {table.row}.",
             "key": [{"@id": f"{name}/{column.name}"} for column in table.columns if column in DRAW_KEYS],
             "field": [_field(name, column) for column in table.columns],
         }

@@ -14,24 +14,26 @@ FILE = "data_dictionary.csv"
 _NAMES = ["table", "column", *Column._fields[1:]]
 
 
-def tables_of_columns(datasets: Sequence[str], model: str) -> dict[str, Sequence[Column]]:
-    """The columns of every table of a run, by the table's name."""
+def tables_of_columns(datasets: Mapping[str, str], model: str) -> dict[str, Sequence[Column]]:
+    """The columns of every table of a run, by the table's name; ``datasets`` are names with those of their families."""
     from vacuagym.benchmark import baselines, class_counts, search, splits
     from vacuagym.geometry import FAMILIES
     from vacuagym.models import MODELS
 
-    tables = {f"features/{name}": FAMILIES[name].feature_columns for name in datasets}
+    tables = {f"features/{name}": FAMILIES[family].feature_columns for name, family in datasets.items()}
     tables |= {f"labels/{name}": MODELS[model].columns for name in datasets}
     tables |= {f"stability/{name}": STABILITY_COLUMNS for name in datasets}
     tables |= {"splits": splits.COLUMNS, "split_classes": class_counts.CLASS_COLUMNS}
     return tables | {"baselines": baselines.COLUMNS, "active_learning": search.COLUMNS}
 
 
-def build_data_dictionary(datasets: Sequence[str], model: Mapping, out: Path) -> None:
+def build_data_dictionary(datasets: Mapping[str, str], model: Mapping, out: Path) -> None:
     """Write the data dictionary as CSV: table, column, type, unit, meaning, source, role.
 
     Parameters
     ----------
+    datasets : mapping of str to str
+        The datasets of the run, each with the name of its family.
     model : mapping
         The key ``model`` of the configuration.
     """

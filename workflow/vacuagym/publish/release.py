@@ -67,8 +67,8 @@ class Table(NamedTuple):
     computed: dict[str, pl.Expr]  # those that are columns neither of the run's features nor of its labels
 
 
-def tables_of(dictionary: Mapping[str, Sequence[Column]], dataset: str) -> list[Table]:
-    """The tables of a dataset in the release, of columns that the run's dictionary describes.
+def tables_of(dictionary: Mapping[str, Sequence[Column]], dataset: str, family: str) -> list[Table]:
+    """The tables of a dataset of a family in the release, of columns that the run's dictionary describes.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def tables_of(dictionary: Mapping[str, Sequence[Column]], dataset: str) -> list[
     there = [*features, *(column for column in labels if column.name not in known)]
     adds = {GEOMETRY: {}, DRAW: {}}
     for task in TASKS.values():
-        if task.applies(dataset, there):
+        if task.applies(family, there):
             adds[task.row] |= {column: task.target_columns[column.name] for column in task.adds}
     adds[DRAW] |= {SCORED: is_scored(names_of(labels))}
     numbers = [column for column in features if column.role == FEATURE and not column.type.startswith("list")]
@@ -122,13 +122,13 @@ def build_release(files: Mapping[str, Path | Sequence[Path]], out: Path) -> None
         A table is damaged, or does not have the geometries of the features in their order.
     """
     run, described = read_run(files), dictionary.read_dictionary(files["dictionary"])
-    tables = {dataset: tables_of(described, dataset) for dataset in run.by_dataset()}
+    tables = {name: tables_of(described, name, shards[0].family) for name, shards in run.by_dataset().items()}
     shutil.rmtree(out, ignore_errors=True)
     shards = []
     for dataset, sources in run.by_dataset().items():
         for table in tables[dataset]:
             for parts in _scatter(out, dataset, table, sources, run.splits):
-                shards += _write_files(out, dataset, table, list(run.splits), parts)
+                shards += _write_files(out, sources[0], table, list(run.splits), parts)
     for folder, name in (("splits", "splits"), ("protocols", "protocols")):
         for path in files.get(name, ()):
             _copy(path, out / folder / path.name)
@@ -186,16 +186,17 @@ def _rows(source: frames.Shard, table: Table, splits: Mapping[str, Path]) -> Ite
 
 
 def _write_files(
-    out: Path, dataset: str, table: Table, splits: Sequence[str], parts: tuple[str, ...]
+    out: Path, source: frames.Shard, table: Table, splits: Sequence[str], parts: tuple[str, ...]
 ) -> Iterator[Shard]:
     """Turn the scratch file of some parts into files of full row groups, whose bytes do not depend on the run's shards.
 
     Memory holds one group and what a file says of its groups.
     """
-    stem = _stem(table.name, dataset, parts)
+    dataset, stem = source.dataset, _stem(table.name, source.dataset, parts)
     scratch = out / f"{stem}.scratch"
     groups = _groups(read_scratch(scratch))
-    recipe = {"table": f"release/{table.name}/{dataset}", "parts": dict(zip(splits, parts, strict=True))}
+    recipe = {"table": f"release/{table.name}/{dataset}", "dataset": dataset, "family": source.family}
+    recipe["parts"] = dict(zip(splits, parts, strict=True))
     for number, first in enumerate(groups):
         name, rows = f"{stem}-{number:05d}.parquet", 0
         with new_shard(out / name, table.columns, recipe) as write:

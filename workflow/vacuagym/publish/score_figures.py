@@ -103,14 +103,14 @@ def read_scores(path: Path, score: str, *keys: str) -> pl.DataFrame:
     return scores.select(*keys, mean=values.mean(), low=values.min(), high=values.max())
 
 
-def baseline_scores(scores: pl.DataFrame) -> Figure:
+def baseline_scores(scores: pl.DataFrame, families: Mapping[str, str]) -> Figure:
     """Score of every baseline by split, mean and range over the seeds; one panel per dataset that is tested on."""
     models, datasets = (scores[key].unique(maintain_order=True).to_list() for key in ("model", "dataset"))
     kinds = {split: "trained on the other families" if SPLITS[split].holds_out else split for split in scores["split"]}
     series = list(dict.fromkeys(kinds.values()))
     rows = {model: row for row, model in enumerate(models)}
     figure, axes = new_figure(len(datasets), height=1.4 + 0.45 * len(models), sharex=True, sharey=True)
-    panels = panels_of(axes[0], datasets)
+    panels = panels_of(axes[0], {dataset: families[dataset] for dataset in datasets})
     for (dataset, split), group in scores.group_by("dataset", "split", maintain_order=True):
         k = series.index(kinds[split])
         row = group["model"].replace_strict(rows, return_dtype=pl.Float64) + 0.6 * ((k + 0.5) / len(series) - 0.5)
@@ -125,11 +125,11 @@ def baseline_scores(scores: pl.DataFrame) -> Figure:
     return figure
 
 
-def search_curves(scores: pl.DataFrame, score: str) -> Figure:
+def search_curves(scores: pl.DataFrame, score: str, families: Mapping[str, str]) -> Figure:
     """Score against the rows asked about, mean and range over the seeds; one line per strategy, one panel per dataset."""
     datasets, strategies = (scores[key].unique(maintain_order=True).to_list() for key in ("dataset", "strategy"))
     figure, axes = new_figure(len(datasets), width=3.8, height=3.4, sharey=True)
-    panels = panels_of(axes[0], datasets)
+    panels = panels_of(axes[0], {dataset: families[dataset] for dataset in datasets})
     for (dataset, strategy), curve in scores.sort("asked").group_by("dataset", "strategy", maintain_order=True):
         axis, k = panels[dataset], strategies.index(strategy)
         axis.plot(curve["asked"], curve["mean"], MARKERS[k] + "-", color=SERIES[k], label=strategy)
@@ -166,16 +166,21 @@ def plot_costs(memory: Path, out: Mapping[str, Path]) -> None:
     save(rates(jobs), out["rates"])
 
 
-def plot_scores(baselines: Path, active_learning: Path, out: Mapping[str, Path]) -> None:
+def plot_scores(baselines: Path, active_learning: Path, families: Mapping[str, str], out: Mapping[str, Path]) -> None:
     """Plot the tables of scores.
 
     Parameters
     ----------
     baselines, active_learning : Path
         The tables as CSV.
+    families : mapping of str to str
+        The name of each dataset's family.
     out : mapping of str to Path
         Where to write baselines, learning_curves and found.
     """
-    save(baseline_scores(read_baselines(baselines)), out["baselines"])
+    save(baseline_scores(read_baselines(baselines), families), out["baselines"])
     for name, score in (("learning_curves", METRIC), ("found", "found")):
-        save(search_curves(read_scores(active_learning, score, "dataset", "strategy", "asked"), score), out[name])
+        save(
+            search_curves(read_scores(active_learning, score, "dataset", "strategy", "asked"), score, families),
+            out[name],
+        )

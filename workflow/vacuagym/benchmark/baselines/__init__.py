@@ -76,10 +76,11 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
     """
     run, dataset, settings = read_run(tables, recipe), recipe["dataset"], recipe["settings"]
     [split] = run.splits.values()
-    task, is_held_out = TASKS[recipe["task"]], SPLITS[recipe["split"]].holds_out == dataset
-    trained = [name for name in run.by_dataset() if (name != dataset) == is_held_out]
+    task, held_out = TASKS[recipe["task"]], SPLITS[recipe["split"]].holds_out
+    families = {shard.dataset: shard.family for shard in run.shards}
+    trained = [name for name, family in families.items() if family != held_out] if held_out else [dataset]
     model = models.labeller(recipe["model"], recipe["seed"]).model
-    inputs = inputs_of(task, [FAMILIES[name] for name in dict.fromkeys([*trained, dataset])], model)
+    inputs = inputs_of(task, [FAMILIES[families[name]] for name in dict.fromkeys([*trained, dataset])], model)
     train = Rows([shard for shard in run.shards if shard.dataset in trained], split, inputs)
     test = Rows(run.by_dataset()[dataset], split, inputs).sample("test", settings["test_rows"], 0)
 

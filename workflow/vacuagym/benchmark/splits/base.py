@@ -28,7 +28,7 @@ class Split:
     text: str  # what it does, for people; whole sentences
     part: Callable[[Family, int | None], pl.Expr]  # from the threshold of the family to the part, as text; null: none
     measure: str = ""  # what the thresholds bound; empty if the split has none
-    holds_out: str | None = None  # the dataset that is held out as a whole
+    holds_out: str | None = None  # the family whose datasets are held out as a whole
     family: str | None = None  # whose geometries alone have parts
     shifts: bool = True  # whether test and training are distributed differently; then there is a part ood_val
 

@@ -1,4 +1,4 @@
-"""Splits that hold out a whole dataset, one for each family."""
+"""Splits that hold out all datasets of a family, one for each family."""
 
 from functools import cache, partial
 from pathlib import Path

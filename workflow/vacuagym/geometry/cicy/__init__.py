@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vacuagym.geometry.family import THREEFOLD, Family
+from vacuagym.geometry.texts import blocks
 from vacuagym.schema import Column, read_columns
 
 _FOLDER = Path(__file__).parent
@@ -12,8 +13,9 @@ FAMILY = Family(
     title="Complete intersections",
     text="Complete-intersection Calabi–Yau threefolds",
     count=7_890,
-    source="the list `cicylist.txt` (plain or gzip), whose numbers become the column `published_number` of the geometries",
+    source="the list `cicylist.txt` (plain or compressed), whose numbers become the column `published_number` of the geometries",
     list_names=("cicylist.txt",),
+    entries=blocks,
     module=f"{__name__}.threefolds",
     geometry_columns=read_columns(_FOLDER / "geometries.csv"),
     features=read_columns(_FOLDER / "features.csv") + THREEFOLD,

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from vacuagym.geometry.family import TORIC_THREEFOLD, Family
+from vacuagym.geometry.texts import lines_with_text
 from vacuagym.schema import read_columns
 
 _FOLDER = Path(__file__).parent
@@ -12,8 +13,9 @@ FAMILY = Family(
     title="Weight systems",
     text="Kreuzer–Skarke weight systems and the reflexive polytopes they span",
     count=201_230,
-    source="the folder that holds `w5.ip`, `w44.ip`, `w34.ip`, `w333.ip` and `w33.ip` (plain or gzip)",
+    source="the folder that holds `w5.ip`, `w44.ip`, `w34.ip`, `w333.ip` and `w33.ip` (plain or compressed)",
     list_names=("w5.ip", "w44.ip", "w34.ip", "w333.ip", "w33.ip"),
+    entries=lines_with_text,
     module=f"{__name__}.systems",
     geometry_columns=read_columns(_FOLDER / "geometries.csv"),
     features=read_columns(_FOLDER / "features.csv") + TORIC_THREEFOLD,
