@@ -483,9 +483,9 @@ def wanted_columns(small):
             name = f"{stem}{dataset}-iid" if entry["row"] == "draw" else f"{stem}iid"
             extra = ["scored"] if task == "stability" else []
             table = "labels" if entry["row"] == "draw" else "features"
-            wanted[name] = table, dataset, [*entry["keys"], *entry["inputs"], *entry["targets"], *extra]
+            wanted[name] = table, dataset, [*entry["keys"], *entry["inputs"], *entry["draw_lists"], *entry["targets"], *extra]
             if task == "stability":
-                lists = ["dataset", "geometry_id", *entry["list_inputs_by_geometry"]]
+                lists = ["dataset", "geometry_id", *entry["geometry_lists"]]
                 wanted[f"{dataset}-iid-geometries"] = "features", dataset, lists
     return wanted
 
