@@ -1,7 +1,5 @@
 """Search and active learning on real geometries and labels."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import polars as pl
 import pytest
@@ -20,10 +18,11 @@ from vacuagym.benchmark.search import (
     search,
     uncertainty,
 )
+from vacuagym.benchmark.tasks import TASKS
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
 from vacuagym.models import MODELS, base, labeller
-from vacuagym.schema import UNDECIDED, names_of
+from vacuagym.schema import CLASSES, UNDECIDED, names_of
 from vacuagym.tables.frames import read_run
 from vacuagym.tables.shards import read_recipe
 
@@ -49,10 +48,9 @@ def test_labels_made_on_demand_are_those_of_the_run(cicy_run, monkeypatch):
     rows = Rows(
         read_run(cicy_run.tables()).shards,
         cicy_run.split,
-        label_model.model,
-        inputs_of([FAMILIES["cicy3"]], label_model.model),
+        inputs_of(TASKS["stability"], [FAMILIES["cicy3"]], label_model.model),
     )
-    _, pool = rows.sample("train", 250, 0, only_scored=False)
+    pool = rows.sample("train", 250, 0, only_scored=False).table
     asked = np.random.default_rng(1).permutation(len(pool))[:60]
     labelled, label = [], base.Labeller.label
 
@@ -65,7 +63,7 @@ def test_labels_made_on_demand_are_those_of_the_run(cicy_run, monkeypatch):
     assert sorted(labelled) == sorted(set(pool["geometry_id"][asked]))  # these geometries, each once, and no others
     labels = pl.concat([pl.read_parquet(path) for path in cicy_run.labels])
     expected = pool[asked].join(labels, on=["geometry_id", "sample"], maintain_order="left")
-    assert classes.tolist() == pool["class"][asked].to_list()
+    assert [CLASSES[code] for code in classes] == pool["target stability"][asked].to_list()
     assert scored.tolist() == expected.select(
         ~pl.col("stability").is_in(UNDECIDED) & pl.col("controlled")
     ).to_series().to_list()  # fmt: skip
@@ -125,12 +123,11 @@ def test_greedy_finds_what_can_be_learnt():
     x = rng.normal(size=(2000, 3))
     goal = x[:, 0] > np.quantile(x[:, 0], 0.9)
     settings = {"first_rows": 50, "batch_rows": 25, "rounds": 10}
-    inputs = SimpleNamespace(groups=np.array(["couplings"] * 3))
 
     def found(strategy):
         asked_before, founds = [], []
         for now in search(
-            strategy, 1, inputs, x, lambda rows: Answers(goal[rows].astype(int), rows >= 0, goal[rows]), settings
+            strategy, 1, x, lambda rows: Answers(goal[rows].astype(int), rows >= 0, goal[rows]), settings
         ):
             assert now.asked[: len(asked_before)].tolist() == asked_before and len(set(now.asked)) == len(now.asked)
             assert now.answers.goal.tolist() == goal[now.asked].tolist()

@@ -41,11 +41,12 @@ FEATURES = {
 LABELS = (
     *DRAW_KEYS,
     Column("h11", "int32", "1", "A Hodge number.", "arXiv:1", FEATURE),
-    Column("flux", "float32", "1", "A coupling, drawn.", role=COUPLING),
+    Column("log10_flux", "float32", "1", "A coupling, drawn.", role=COUPLING),
     Column("ray", "list<float64>", "1", "A direction, drawn.", role=COUPLING),
     Column("stability", "string", "1", "A class."),
     Column("controlled", "bool", "1", "A flag."),
     Column("barrier", "float64", "M_P^4", "NaN where there is none."),
+    Column("volume", "float64", "l_s^6", "NaN where there is none."),
     Column("path", "list<float64>", "1", "A list."),
 )
 IN_FEATURES = {"ks": [], "cicy3": ["intersections"]}  # what is computed
@@ -53,8 +54,8 @@ IN_LABELS = {
     "ks": [*names_of(DRAW_KEYS), "duplicate_group", "h11", "h21"],
     "cicy3": [*names_of(DRAW_KEYS), "duplicate_group", "h11", "h21", "is_favourable", "n_fields"],
 }
-DRAWN = ["flux", "ray", "stability", "log10_barrier", "scored"]
-OUTCOMES = [*names_of(DRAW_KEYS), "controlled", "barrier", "path"]
+DRAWN = ["log10_flux", "ray", "stability", "log10_barrier", "scored"]
+OUTCOMES = [*names_of(DRAW_KEYS), "controlled", "barrier", "volume", "path"]
 SIZES, DRAWS = {"ks": 150, "cicy3": 60}, 3
 NAMES = ("iid", "ood_dataset_ks", "ood_euler")
 
@@ -89,16 +90,21 @@ def a_run(seed=0):
         draws = pl.DataFrame(
             {
                 "sample": np.tile(np.arange(DRAWS), size).astype(np.int32),
-                "flux": rng.random(rows).astype(np.float32),
+                "log10_flux": -9 * rng.random(rows).astype(np.float32),
                 "ray": [list(np.arange(n) / 7) for n in rng.integers(0, 6, rows)],
                 "stability": rng.choice(["stable", "runaway", "failed"], rows),
                 "controlled": rng.random(rows) < 0.7,
                 "barrier": np.where(rng.random(rows) < 0.5, np.nan, 10.0 ** rng.uniform(-9, 0, rows)),
+                "volume": 10.0 ** rng.uniform(2, 5, rows),
                 "path": [list(np.arange(n) / 3) for n in rng.integers(0, 4, rows)],
             }
         )
         vacuum = [row["stability"] == "stable" and row["controlled"] for row in draws.to_dicts()]
-        height = [round(math.log10(value), 6) for value in draws["barrier"]]
+        # in units of |W0|^2 / volume^2
+        height = [
+            round(math.log10(barrier) + 2 * math.log10(volume) - 2 * flux, 6)
+            for barrier, volume, flux in draws.select("barrier", "volume", "log10_flux").iter_rows()
+        ]
         draws = draws.with_columns(
             log10_barrier=pl.Series([h if there else math.nan for h, there in zip(height, vacuum, strict=True)]),
             scored=(pl.col("stability") != "failed") & pl.col("controlled"),
@@ -317,12 +323,12 @@ def test_columns_of_configurations_are_keys_inputs_and_targets(tmp_path, texts):
     configs, out = configurations(tmp_path, texts)
     draw, geometry = names_of(DRAW_KEYS), names_of(GEOMETRY_KEYS)
     expected = {
-        "iid": [*draw, "h11", "h21", "flux", "ray", "stability", "scored"],
-        "ks-iid": [*draw, "h11", "h21", "flux", "ray", "stability", "scored"],
-        "cicy3-iid": [*draw, "h11", "h21", "is_favourable", "n_fields", "flux", "ray", "stability", "scored"],
+        "iid": [*draw, "h11", "h21", "log10_flux", "ray", "stability", "scored"],
+        "ks-iid": [*draw, "h11", "h21", "log10_flux", "ray", "stability", "scored"],
+        "cicy3-iid": [*draw, "h11", "h21", "is_favourable", "n_fields", "log10_flux", "ray", "stability", "scored"],
         "ks-iid-geometries": [*geometry, "degrees"],
         "cicy3-iid-geometries": [*geometry, "triple_intersection_indices", "triple_intersection_numbers"],
-        "barrier-ks-iid": [*draw, "h11", "h21", "flux", "ray", "log10_barrier"],
+        "barrier-ks-iid": [*draw, "h11", "h21", "log10_flux", "ray", "log10_barrier"],
         "cicy3_hodge-iid": [*geometry, "h11", "h21"],
         "cicy3_intersections-iid": [*geometry, "intersections"],
         "ks_hodge-iid": [*geometry, "degrees", "h11", "h21"],

@@ -21,7 +21,6 @@ from vacuagym.job import check_declared_memory
 from vacuagym.publish import release
 from vacuagym.publish.dictionary import read_dictionary
 from vacuagym.schema import CLASSES
-from vacuagym.tables.shards import read_recipe
 
 ROOT = Path(__file__).parents[2]
 DATASETS = ("ks", "cicy3", "fth6d")
@@ -407,11 +406,16 @@ def test_the_release_holds_every_geometry_and_every_draw_once(small):
         assert not set(labels.columns) & set(outcomes.columns) - {"dataset", "geometry_id", "sample"}
 
 
+def splits_of_a_name(release):
+    """The splits in the order in which a file's name lists the parts, as the card says."""
+    text = (release / "README.md").read_text(encoding="utf-8")
+    return re.findall(r"`(\w+)`", re.search(r"in the\s+order (`.*?), and a number", text, re.DOTALL)[1])
+
+
 def test_files_hold_the_rows_of_their_parts(small):
     release = small / "results" / "release"
     parts = {path.stem: pl.read_parquet(path) for path in (small / "results" / "splits").glob("*.parquet")}
-    order = re.search(r"in the\s+order (`.*?), and a number", (release / "README.md").read_text(), re.DOTALL)[1]
-    names = re.findall(r"`(\w+)`", order)
+    names = splits_of_a_name(release)
     assert set(names) == set(parts)
     for path in [path for name in RELEASED for path in release.glob(f"{name}/*/*.parquet")]:
         rows = pl.read_parquet(path, columns=["dataset", "geometry_id"])
@@ -427,8 +431,8 @@ def test_a_release_of_many_files_holds_the_same_rows_in_the_same_order(small, tm
         table: [path for dataset in DATASETS for path in sorted(results.glob(f"{table}/{dataset}/*.parquet"))]
         for table in ("features", "labels")
     }
-    first = next(results.glob("release/labels/ks/*.parquet"))
-    files["splits"] = [results / "splits" / f"{name}.parquet" for name in read_recipe(first)[2]["parts"]]
+    splits = splits_of_a_name(results / "release")
+    files["splits"] = [results / "splits" / f"{name}.parquet" for name in splits]
     files["protocols"] = sorted(results.glob("protocols/*.parquet"))
     described = {"dictionary": "data_dictionary.csv"} | {
         key: f"{key}.json" for key in ("edition", "manifest", "validation")
@@ -521,10 +525,12 @@ def offline(folder, code):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_datasets_loads_every_configuration_offline(small):
+@pytest.mark.parametrize("splits", [("iid", "ood_dataset_ks"), pytest.param(tuple(SPLITS), marks=pytest.mark.slow)])
+def test_datasets_loads_configurations_offline(small, splits):
     """With the rows of its parts, its columns and their types."""
     found = offline(
         small,
+        f"splits = {splits}"
         """
 import json, datasets
 datasets.disable_progress_bars()
@@ -537,6 +543,8 @@ def type_of(feature):
 
 result = {}
 for name in [*datasets.get_dataset_config_names(release), None]:
+    if name and not set(splits) & set(name.split("-")):
+        continue
     loaded = datasets.load_dataset(release, name)
     keys = [key for key in ("dataset", "geometry_id", "sample") if key in loaded["train"].features]
     result[name or "default"] = {
@@ -551,7 +559,7 @@ print(json.dumps(result))
     )
     release = small / "results" / "release"
     described = read_dictionary(release / "data_dictionary.csv")
-    configs = front_matter(release)["configs"]
+    configs = [c for c in front_matter(release)["configs"] if set(splits) & set(c["config_name"].split("-"))]
     assert found["default"] == found["iid"]
     assert set(found) == {config["config_name"] for config in configs} | {"default", "classes"}
     assert set(wanted_columns(small)) | {f"{dataset}-iid-outcomes" for dataset in DATASETS} <= set(found)
@@ -561,15 +569,15 @@ print(json.dumps(result))
         (split,) = [word for word in name.split("-") if word in parts]
         views = {"train": "train", "val": "validation", "ood_val": "ood_validation", "test": "test"}
         assert list(loaded) == [views[part] for part in SPLITS[split].parts]
-        table, dataset, _ = config["data_files"][0]["path"][0].split("/")
-        types = {column.name: column.type for column in described[f"{table}/{dataset}"]} | {"stability": list(CLASSES)}
+        kind, dataset, _ = config["data_files"][0]["path"][0].split("/")
+        types = {column.name: column.type for column in described[f"{kind}/{dataset}"]} | {"stability": list(CLASSES)}
         datasets = {pattern.split("/")[1] for entry in config["data_files"] for pattern in entry["path"]}
         for part in SPLITS[split].parts:
             rows, columns = loaded[views[part]]
             assert columns == {column: types[column] for column in config["columns"]}, name
             mine = parts[split].filter(pl.col("part") == part, pl.col("dataset").is_in(datasets))
             keys = list(mine.select("dataset", "geometry_id").iter_rows())
-            if table != "features":
+            if kind != "features":
                 keys = [(*key, sample) for key in keys for sample in range(3)]
             assert sorted(map(tuple, rows)) == sorted(keys), (name, part)
     truth = {
