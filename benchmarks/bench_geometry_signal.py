@@ -1,11 +1,12 @@
 """How much of the supergravity labels the geometry explains: trees on couplings alone beside trees on couplings and geometry.
 
-    .venv/bin/python benchmarks/bench_geometry_signal.py [--results results] [--rows 20000] [--seeds 5]
+    .venv/bin/python benchmarks/bench_geometry_signal.py [--datasets ks] [--results results] [--rows 20000] [--seeds 5]
 
 For each dataset and each of several fresh seeds, geometries of a finished run are labelled anew, once each; rows that are
 not scored are left out. Gradient-boosted trees predict the class of rows whose duplicate groups the training rows do not
 contain. Of lists, also of the ray, they see minimum, mean and maximum. The table gives the macro-F1 of both, their difference
-with an interval from a bootstrap over groups and seeds, and the macro-F1 of trees that see couplings and what decides.
+with an interval from a bootstrap over groups and seeds, and the macro-F1 of trees that see couplings and what decides, and
+of trees that see couplings and, of the geometry, the degree H^3 and the Euler characteristic alone (weight systems only).
 """
 
 import argparse
@@ -23,31 +24,36 @@ from vacuagym.tables.shards import read_rows
 
 COUPLINGS = ("log10_flux", "condensate_rank", "string_coupling", "uplift_ratio")
 SETTINGS = {"name": "supergravity", "draws": 1, "starts": 1}
+DEGREE_AND_CHI = ("primitive_triple_intersection", "euler_characteristic")
 LISTS = ("triple_intersection_numbers", "second_chern_numbers")
 TEST_SHARE, BOOTSTRAPS = 0.3, 400
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--datasets", nargs="+", default=list(COMPLETE_FAMILIES), choices=list(COMPLETE_FAMILIES))
     parser.add_argument("--results", type=Path, default=Path("results"), help="results of a run")
     parser.add_argument("--rows", type=int, default=20_000, help="geometries per dataset, at most")
     parser.add_argument("--seeds", type=int, default=5, help="fresh seeds")
     parser.add_argument("--target", default="stability", choices=("stability", "vacuum_type"))
     options = parser.parse_args()
-    print(f"{options.target}, macro-F1   controlled  couplings  with geometry  gain [95 % interval]  with what decides")
-    for dataset in COMPLETE_FAMILIES:
-        inputs, groups, features = geometry_table(options.results, dataset, options.rows)
-        runs = [one_seed(dataset, inputs, groups, features, seed, options.target) for seed in range(options.seeds)]
-        share, alone, both, ceiling = (np.mean([run[k] for run in runs]) for k in range(4))
-        gains = np.concatenate([run[4] for run in runs])
+    print(
+        f"{options.target}, macro-F1   controlled  couplings  with geometry  gain [95 % interval]  with what decides  H^3, χ"
+    )
+    for dataset in options.datasets:
+        inputs, few, groups, features = geometry_table(options.results, dataset, options.rows)
+        runs = [one_seed(dataset, inputs, few, groups, features, seed, options.target) for seed in range(options.seeds)]
+        share, alone, both, ceiling, with_few = (np.mean([run[k] for run in runs]) for k in range(5))
+        gains = np.concatenate([run[5] for run in runs])
         low, high = np.quantile(gains, [0.025, 0.975])
         print(
-            f"{dataset:22}  {share:10.3f}  {alone:9.3f}  {both:13.3f}  {both - alone:.3f} [{low:.3f}, {high:.3f}]  {ceiling:.3f}"
+            f"{dataset:22}  {share:10.3f}  {alone:9.3f}  {both:13.3f}  {both - alone:.3f} [{low:.3f}, {high:.3f}]  {ceiling:.3f}  {with_few:.3f}",
+            flush=True,
         )
 
 
 def geometry_table(results, dataset, limit):
-    """Numbers of each geometry (rows, k), its duplicate group, and the columns that the label model reads, in batches."""
+    """Numbers of each geometry (rows, k), those of DEGREE_AND_CHI, its duplicate group, and what the model reads, in batches."""
     family = FAMILIES[dataset]
     needed = labeller(SETTINGS, 0).model.reads(family)
     flat = [c.name for c in family.feature_columns if c.role == FEATURE and not c.type.startswith("list")]
@@ -62,7 +68,8 @@ def geometry_table(results, dataset, limit):
             groups.append(batch["duplicate_group"])
             batches.append({name: batch[name] for name in needed})
             rows += len(groups[-1])
-    return np.concatenate(inputs), np.concatenate(groups), batches
+    inputs = np.concatenate(inputs)
+    return inputs, inputs[:, np.isin([*flat, *np.repeat(LISTS, 3)], DEGREE_AND_CHI)], np.concatenate(groups), batches
 
 
 def extremes(column):
@@ -75,8 +82,8 @@ def extremes(column):
     return list(found)
 
 
-def one_seed(dataset, inputs, groups, batches, seed, target):
-    """Share of controlled rows, macro-F1 of the three trees, and bootstrapped gains of the second over the first."""
+def one_seed(dataset, inputs, few, groups, batches, seed, target):
+    """Share of controlled rows, macro-F1 of the four trees, and bootstrapped gains of the second over the first."""
     model = labeller(SETTINGS, 1_000 + seed)
     tables = [model.label(FAMILIES[dataset], batch) for batch in batches]
     controlled, truth = (np.concatenate([table[name] for table in tables]) for name in ("controlled", target))
@@ -92,7 +99,8 @@ def one_seed(dataset, inputs, groups, batches, seed, target):
     ]
     decides = np.concatenate([oracle.of(some) for some in rows])
     predictions = []
-    for columns in (couplings, np.hstack([couplings, rays.T, inputs]), np.hstack([couplings, decides])):
+    for seen in ([], [rays.T, inputs], [decides], [few]):
+        columns = np.hstack([couplings, *seen])
         tree = HistGradientBoostingClassifier(random_state=seed).fit(columns[train], truth[train])
         predictions.append(tree.predict(columns[test]))
     scores = [macro_f1(truth[test], predicted) for predicted in predictions]

@@ -32,10 +32,10 @@ def test_a_file_says_what_differs_and_the_last_one_counts(tmp_path):
     """Sections are merged key by key, n_limit is replaced as a whole, and a file that is not there says nothing."""
     first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
     first.write_text("n_limit: {ks: 5, cicy3: null, fth6d: 7}\nbaselines: {seeds: 2}\ndatasets: {cicy3: null}\n")
-    second.write_text("n_limit: 20\nbaselines: {train_rows: 50}\n")
+    second.write_text("n_limit: 20\nbaselines: {train_rows: [50]}\n")
     config = read_config(first, tmp_path / "missing.yaml", second)
     assert config["n_limit"] == 20 and config["datasets"]["cicy3"] is None
-    assert config["baselines"] == DEFAULT["baselines"] | {"train_rows": 50, "seeds": 2}
+    assert config["baselines"] == DEFAULT["baselines"] | {"train_rows": [50], "seeds": 2}
     assert config["datasets"]["ks"] == {"family": "ks", "source": "generate"}
     assert read_config(first)["n_limit"] == {"ks": 5, "cicy3": None, "fth6d": 7}
 
@@ -167,7 +167,8 @@ def test_limits_name_every_dataset_of_the_run():
         (changed(n_limit={"ks": 5, "cicy": 3}), ["'n_limit.cicy'", "ks, cicy3, fth6d"]),
         (changed(n_limit={"ks": 0, "cicy3": 3, "fth6d": 1}), ["'n_limit.ks' is 0", "at least 1"]),
         (changed(n_limit=[5]), ["'n_limit' is [5]"]),
-        (changed(baselines={"train_rows": 0, "seeds": 5}), ["'baselines.train_rows' is 0", "from 1 to 1000000"]),
+        (changed(baselines={"train_rows": [50, 0]}), ["'baselines.train_rows' is [50, 0]", "from 1 to 1000000"]),
+        (changed(baselines={"train_rows": []}), ["'baselines.train_rows' is []", "a list of integers"]),
         (changed(resources={"label_vacua": {"threads": 0}}), ["'resources.label_vacua.threads' is 0", "mem_mb: …"]),
         (changed(resources={"label_vacua": 5}), ["'resources.label_vacua' is 5", "mem_mb: …"]),
         ("n_limit: 5", ["config: is 'n_limit: 5', expected keys"]),

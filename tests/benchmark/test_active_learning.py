@@ -50,7 +50,7 @@ def test_labels_made_on_demand_are_those_of_the_run(cicy_run, monkeypatch):
         cicy_run.split,
         inputs_of(TASKS["stability"], [FAMILIES["cicy3"]], label_model.model),
     )
-    pool = rows.sample("train", 250, 0, only_scored=False).table
+    pool = rows.samples("train", 250, [0], only_scored=False)[0].table
     asked = np.random.default_rng(1).permutation(len(pool))[:60]
     labelled, label = [], base.Labeller.label
 

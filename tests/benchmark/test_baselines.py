@@ -46,8 +46,8 @@ def two_baselines(monkeypatch):
 def score(tmp_path_factory):
     """A function that scores the baselines on a run, and returns the rows of the table."""
 
-    def scored(run, train_rows=300, seeds=2, task="stability"):
-        settings = {"train_rows": train_rows, "test_rows": 1000, "seeds": seeds}
+    def scored(run, train_rows=(300,), seeds=2, task="stability"):
+        settings = {"train_rows": list(train_rows), "test_rows": 1000, "seeds": seeds}
         recipe = run.recipe("baselines", "cicy3", settings) | {"task": task}
         out = tmp_path_factory.mktemp("scores") / "scores.parquet"
         score_baselines(run.tables(), recipe, out)
@@ -178,13 +178,14 @@ def test_a_sample_is_of_the_scored_rows_of_the_part(cicy_run):
     train = labels.join(parts, on="geometry_id", maintain_order="left").filter(pl.col("part") == "train")
     scored = train.filter("controlled", ~pl.col("stability").is_in(["marginal", "failed"]))
     for expected, only_scored in ((train, False), (scored, True)):
-        every = rows.sample("train", 10**6, 0, only_scored)
+        [every] = rows.samples("train", 10**6, [0], only_scored)
         assert every.table.select("geometry_id", "sample").equals(expected.select("geometry_id", "sample"))
         assert every.table["target stability"].equals(expected["stability"], check_names=False)
-        some = rows.sample("train", 50, 3, only_scored)
+        some, other = rows.samples("train", 50, [3, 4], only_scored)
         at = [every.table.rows().index(row) for row in some.table.rows()]
         assert len(some.x) == 50 and at == sorted(at) and np.array_equal(some.x, every.x[at])
-        assert not some.table.equals(rows.sample("train", 50, 4, only_scored).table)
+        assert not some.table.equals(other.table)
+        assert some.table.equals(rows.samples("train", 50, [3], only_scored)[0].table)
 
 
 @given(st.lists(st.integers(0, 9)), st.integers(1, 7))
@@ -219,11 +220,34 @@ def test_every_baseline_is_scored_with_every_seed(table):
 def test_tasks_of_other_kinds_are_scored_too(cicy_run, score):
     """A tree that sees the configuration matrix predicts better than the median, lists element by element."""
     for task, metric in (("cicy3_hodge", "h11_mae"), ("cicy3_intersections", "element_accuracy"), ("barrier", "mae")):
-        table = pl.DataFrame(score(cicy_run, 150, 1, task)).filter(metric=metric)
+        table = pl.DataFrame(score(cicy_run, [150], 1, task)).filter(metric=metric)
         found = dict(table.select("model", "value").iter_rows())
         better, worse = found["gradient_boosting"], found["majority"]
         assert better > worse if metric == "element_accuracy" else better < worse
     assert ("oracle_features" in found) and "couplings_only" in found
+
+
+def test_a_learning_curve_has_a_point_for_each_size_but_no_more_than_there_are_rows(cicy_run, score, two_baselines):
+    rows = pl.DataFrame(score(cicy_run, [40, 150, 10**6], 1)).filter(metric="macro_f1")
+    assert rows["model"].to_list() == ["majority", "gradient_boosting"] * 3
+    all_rows = rows_of(cicy_run).samples("train", 10**6, [0])[0]
+    assert rows["n_train"].unique().sort().to_list() == [40, 150, len(all_rows.table)]
+
+
+def test_smaller_samples_are_among_larger_ones_with_the_elements_of_their_lists(cicy_run):
+    inputs = inputs_of(TASKS["cicy3_intersections"], [FAMILIES["cicy3"]], MODEL)
+    [rows] = Rows(read_run(cicy_run.tables()).shards, cicy_run.split, inputs).samples("train", 60, [0])
+    few, more = rows.some(10, 3), rows.some(25, 3)
+    names = more.table["geometry_id"].to_list()
+    assert len(names) == 25 and set(few.table["geometry_id"]) < set(names)
+    assert sorted(names, key=rows.table["geometry_id"].to_list().index) == names
+    [kind] = rows.elements
+    stops = np.cumsum(rows.lengths[kind])
+    at = rows.table["geometry_id"].to_list().index(names[7])
+    first = more.lengths[kind][:7].sum()
+    expected = rows.elements[kind][stops[at] - rows.lengths[kind][at] : stops[at]]
+    assert np.array_equal(more.elements[kind][first : first + len(expected)], expected)
+    assert rows.some(60, 3).table.equals(rows.table)
 
 
 def test_an_unknown_baseline_is_an_error():
@@ -293,7 +317,7 @@ def test_a_held_out_dataset_is_scored_by_what_others_teach(cicy_run, score, two_
     split = tmp_path / "ood_dataset_cicy3.parquet"
     write_split(split, parts)
     both = {name: [*paths, *getattr(cicy_run, name)] for name, paths in others.items()}
-    rows = score(cicy_run._replace(split=split, **both), train_rows=200, seeds=1)
+    rows = score(cicy_run._replace(split=split, **both), train_rows=[200], seeds=1)
     assert {row["n_train"] for row in rows} == {200}
     mean = mean_f1(rows)
     assert mean["gradient_boosting"] > mean["majority"]
@@ -306,7 +330,7 @@ def test_a_held_out_dataset_is_scored_by_what_others_teach(cicy_run, score, two_
 def test_too_few_rows_are_not_scored(cicy_run, score, two_baselines, tmp_path, capsys, part, message):
     keys = pl.read_parquet(cicy_run.split, columns=names_of(GEOMETRY_KEYS)).rows()
     write_split(tmp_path / "iid.parquet", [(*key, part) for key in keys])
-    assert score(cicy_run._replace(split=tmp_path / "iid.parquet"), 50, 1) == []
+    assert score(cicy_run._replace(split=tmp_path / "iid.parquet"), [50], 1) == []
     assert f"notice: split iid {message}; not scored" in capsys.readouterr().out
 
 
@@ -317,12 +341,12 @@ def test_one_class_is_not_scored(cicy_run, score, two_baselines, tmp_path, capsy
         paths.append(tmp_path / "cicy3" / path.name)
         with new_shard(paths[-1], MODEL.columns, {"table": "labels/cicy3"}) as write:
             write(batch | {"stability": np.full(len(batch["stability"]), "stable")})
-    assert score(cicy_run._replace(labels=paths), 50, 1) == []
+    assert score(cicy_run._replace(labels=paths), [50], 1) == []
     assert "split iid has training rows of cicy3 of one class alone; not scored" in capsys.readouterr().out
 
 
 def test_tables_of_another_run_are_not_scored(cicy_run, tmp_path):
-    settings = {"train_rows": 50, "test_rows": 50, "seeds": 1}
+    settings = {"train_rows": [50], "test_rows": 50, "seeds": 1}
     recipe = cicy_run.recipe("baselines", "cicy3", settings) | {"task": "stability"}
     for name in recipe["inputs"]:
         other = recipe | {"inputs": recipe["inputs"] | {name: "another"}}

@@ -49,7 +49,7 @@ def test_five_records_by_five_files_and_five_lines(tmp_path):
                 "n_limit": 500,
                 "datasets": dict.fromkeys(("ks", "cicy3", "fth6d")),
                 "model": {"name": "coin", "parameters": {"scale": 0.8}},
-                "baselines": {"train_rows": 300, "seeds": 1},
+                "baselines": {"train_rows": [300], "seeds": 1},
                 "active_learning": {"rounds": 1, "seeds": 1, "first_rows": 40},
                 "validation": {"min_classes": 2},
             }

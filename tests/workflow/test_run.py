@@ -113,12 +113,13 @@ def test_scores_of_a_run(small, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(small, folder)
     config = yaml.safe_load((folder / "config" / "config.yaml").read_text())
-    config["baselines"] = {"train_rows": 50, "test_rows": 50, "seeds": 1}
+    config["baselines"] = {"train_rows": [50], "test_rows": 50, "seeds": 1}
     config["active_learning"] |= {"first_rows": 20, "batch_rows": 5, "rounds": 1, "seeds": 1}
     (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
     done = snakemake(folder, "baselines", "active_learning")
     assert done.returncode == 0, done.stdout + done.stderr
     scores = pl.read_csv(folder / "results" / "baselines.csv")
+    assert scores["edition"].unique().to_list() == ["custom"]
     there = scores.filter(task="stability", split="iid", metric="macro_f1")
     models = [name for name, baseline in BASELINES.items() if "cycle" not in baseline.sees]
     for dataset, some in there.group_by("dataset"):

@@ -25,7 +25,8 @@ rule score_baselines:
 
 rule collect_baselines:
     input:
-        paths_of(SCORES, "baselines"),
+        scores=paths_of(SCORES, "baselines"),
+        edition="results/edition.json",
     output:
         report(
             "results/baselines.csv",
@@ -70,7 +71,8 @@ rule scan_active_learning:
 
 rule collect_active_learning:
     input:
-        paths_of(SCORES, "active_learning"),
+        scores=paths_of(SCORES, "active_learning"),
+        edition="results/edition.json",
     output:
         "results/active_learning.csv",
     log:

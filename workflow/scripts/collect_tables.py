@@ -1,8 +1,12 @@
-"""Put tables with the same columns into one CSV."""
+"""Put tables of scores into one CSV, with the edition that they belong to."""
 
-from _job import job
+import json
 
-with job(snakemake) as (tables, [out]):
+from _job import job, named
+
+with job(snakemake) as (_, [out]):
     from vacuagym.tables.frames import collect_tables
 
-    collect_tables(tables, out)
+    files = named(snakemake.input)
+    stamp = json.loads(files["edition"].read_text(encoding="utf-8"))
+    collect_tables(files["scores"], out, edition=stamp["edition"])

@@ -154,8 +154,13 @@ _THRESHOLDS = {
     if split.measure
 }
 _BASELINES = {
-    "train_rows": _integer(10_000, 1, 1_000_000, "Rows a model is fitted on, at most."),
-    "test_rows": _integer(100_000, 1, 10_000_000, "Scored rows of the test part, at most."),
+    "train_rows": _key(
+        Annotated[list[Annotated[int, Field(ge=1, le=1_000_000)]], Field(min_length=1)],
+        "Rows a model is fitted on, one fit for each: the points of a learning curve. Where there are fewer, all of them.",
+        "a list of integers from 1 to 1000000",
+        [100, 1000, 10_000],
+    ),
+    "test_rows": _integer(20_000, 1, 10_000_000, "Scored rows of the test part, at most."),
     "seeds": _integer(5, 1, 1000, "Seeds: as many samples of training rows, and fits of each model."),
 }
 _ACTIVE_LEARNING = {

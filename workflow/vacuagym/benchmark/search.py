@@ -129,11 +129,11 @@ def scan_active_learning(tables: Mapping[str, Sequence[Path]], recipe: dict, out
     inputs = inputs_of(TASKS["stability"], [family], labeller.model)
     inputs = replace(inputs, cycle=None, oracle=())  # of which the learner sees nothing
     rows = Rows(shards, split, inputs)
-    test = rows.sample("test", settings["test_rows"], 0)
+    [test] = rows.samples("test", settings["test_rows"], [0])
     truth, table = test.table.select(class_code(name=f"{TARGET}stability")).to_series().to_numpy(), []
     groups, group = np.unique(test.table[DUPLICATE_GROUP], return_inverse=True)
     for seed in range(settings["seeds"]):
-        pool = rows.sample("train", settings["pool_rows"], seed, only_scored=False)
+        [pool] = rows.samples("train", settings["pool_rows"], [seed], only_scored=False)
         ask = oracle(family, [shard.features for shard in shards], pool.table, labeller)
         for strategy in STRATEGIES:
             for known in search(strategy, seed, pool.x, ask, settings):

@@ -189,7 +189,7 @@ def read_csv(path: Path, types: Mapping[str, pl.DataType], separator: str = ",")
         raise InputError(path, f"is no table with the columns {', '.join(types)} ({reason}); {AGAIN}") from error
 
 
-def collect_tables(paths: Sequence[Path], out: Path) -> None:
+def collect_tables(paths: Sequence[Path], out: Path, **same: str) -> None:
     """Put tables with the same columns into one CSV.
 
     Parameters
@@ -197,6 +197,8 @@ def collect_tables(paths: Sequence[Path], out: Path) -> None:
     paths : sequence of Path
         The tables, in the order of their rows in the CSV.
     out : Path
+    **same : str
+        Columns to put first, whose value is the same in every row.
 
     Raises
     ------
@@ -207,4 +209,6 @@ def collect_tables(paths: Sequence[Path], out: Path) -> None:
     for path in paths:
         rows, names, _ = read_recipe(path)
         frames += read_frames(path, names, rows) if rows else [pl.DataFrame(schema=names)]
-    write_text(out, [pl.concat([frame for frame in frames if len(frame)] or frames[:1]).write_csv()])
+    rows = pl.concat([frame for frame in frames if len(frame)] or frames[:1])
+    columns = [pl.lit(value).alias(name) for name, value in same.items()]
+    write_text(out, [rows.select(*columns, pl.all()).write_csv()])

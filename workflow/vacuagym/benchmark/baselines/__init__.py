@@ -8,6 +8,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -64,8 +65,8 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
     tables : mapping of str to sequence of Path
         Of the run's features, labels and split, see `read_run`.
     recipe : dict
-        Of ``out``: task, split, dataset, model, seed, and settings: train_rows and test_rows, the rows a model is fitted and
-        scored on at most, and seeds, how many there are.
+        Of ``out``: task, split, dataset, model, seed, and settings: train_rows, the sizes of the samples a model is fitted
+        on; test_rows, the rows it is scored on at most; and seeds, how many there are.
     out : Path
         The table to write.
 
@@ -89,28 +90,28 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
         print(f"notice: {reason}; not scored")
         write_scores(table, COLUMNS, recipe, out)
         return
-    test = test.sample("test", settings["test_rows"], 0)
-    for seed in range(settings["seeds"]):  # one sample at a time in memory
-        rows = train.sample("train", settings["train_rows"], seed)
-        for baseline in BASELINES.values():
-            if not baseline.applies(there):
+    [test] = test.samples("test", settings["test_rows"], [0])
+    keys = {name: recipe[name] for name in ("task", "split", "dataset")}
+    samples = train.samples("train", max(settings["train_rows"]), range(settings["seeds"]))
+    for seed, sample in enumerate(samples):
+        sizes = sorted({min(size, len(sample.table)) for size in settings["train_rows"]})
+        for size, baseline in product(sizes, BASELINES.values()):
+            rows = sample.some(size, seed)
+            if not baseline.applies(there) or _is_of_one_class(task, rows.table):
                 continue
             start = time.monotonic()
             predict, n_parameters = fit(baseline, seed, inputs, rows)
             found = score(task.targets, predict(test))
             seconds = time.monotonic() - start
             ends = interval({dataset: found}).mean if seed == 0 else {}
-            keys = {name: recipe[name] for name in ("task", "split", "dataset")} | {
-                "model": baseline.name,
-                "seed": seed,
-            }
-            counts = {"n_train": len(rows.x), "n_test": len(test.x), "n_parameters": n_parameters}
+            of_model = {"model": baseline.name, "seed": seed}
+            counts = {"n_train": size, "n_test": len(test.table), "n_parameters": n_parameters}
             for name, value in found.values().items():
                 low, high = ends.get(name, Interval(value, math.nan, math.nan))[1:]
-                table.append(keys | counts | {"metric": name, "value": value, "low": low, "high": high})
-            headline = next(iter(found.values().items()))
+                table.append(keys | of_model | counts | {"metric": name, "value": value, "low": low, "high": high})
+            name, value = next(iter(found.values().items()))
             print(
-                f"{baseline.name}, seed {seed}: {headline[0]} {headline[1]:.4f}, {n_parameters:,} parameters, {seconds:.1f} s"
+                f"{baseline.name}, {size:,} rows, seed {seed}: {name} {value:.4f}, {n_parameters:,} parameters, {seconds:.1f} s"
             )
     write_scores(table, COLUMNS, recipe, out)
 
@@ -123,9 +124,15 @@ def _why_not(task: Task, train: Rows, test: Rows, split: str) -> str:
         found = [frame[first].unique() for frame in rows.read(part, with_inputs=False) if len(frame)]
         if not found:
             return f"split {split} has no rows of {datasets} in its part {part}"
-        if part == "train" and task.targets[0].kind in ("classes", "binary") and pl.concat(found).n_unique() < 2:
+        if part == "train" and _is_of_one_class(task, pl.DataFrame({first: pl.concat(found)})):
             return f"split {split} has training rows of {datasets} of one class alone"
     return ""
+
+
+def _is_of_one_class(task: Task, table: pl.DataFrame) -> bool:
+    """Whether there is nothing to learn from rows: the classes to predict are all the same."""
+    target = task.targets[0]
+    return target.kind in ("classes", "binary") and table[TARGET + next(iter(target.columns))].n_unique() < 2
 
 
 def fit(baseline: Baseline, seed: int, inputs: Inputs, rows: Sample) -> tuple[Callable[[Sample], pl.DataFrame], int]:

@@ -39,6 +39,18 @@ class Sample(NamedTuple):
     lengths: dict[str, np.ndarray]
     table: pl.DataFrame
 
+    def some(self, size: int, seed: int) -> "Sample":
+        """``size`` of the rows in the same order, drawn at random; those of a smaller size are among those of a larger."""
+        kept = np.zeros(len(self.table), dtype=bool)
+        kept[np.random.default_rng(seed).permutation(len(kept))[:size]] = True
+        of_elements = {kind: np.repeat(kept, lengths) for kind, lengths in self.lengths.items()}
+        return Sample(
+            self.x[kept],
+            {kind: values[of_elements[kind]] for kind, values in self.elements.items()},
+            {kind: lengths[kept] for kind, lengths in self.lengths.items()},
+            self.table.filter(kept),
+        )
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -86,15 +98,16 @@ class Rows:
                 rows = rows.filter(takes_part) if only_scored else rows
                 yield rows.with_columns(pl.col(name).alias(TARGET + name) for name in task.target_columns)
 
-    def sample(self, part: str, limit: int, seed: int, only_scored: bool = True) -> "Sample":
-        """A sample of the rows of a part, in the order of the tables; memory holds nothing but these.
+    def samples(self, part: str, limit: int, seeds: Sequence[int], only_scored: bool = True) -> "list[Sample]":
+        """Samples of the rows of a part, each in the order of the tables; memory holds nothing but these.
 
         Parameters
         ----------
         part : str
         limit : int
-            Rows of the sample, at most.
-        seed : int
+            Rows of a sample, at most.
+        seeds : sequence of int
+            One per sample.
         only_scored : bool
 
         Raises
@@ -106,19 +119,16 @@ class Rows:
         if total == 0:
             datasets = ", ".join(dict.fromkeys(shard.dataset for shard in self.shards))
             raise InputError(f"split {self.split.stem}", f"has no rows of {datasets} in its part {part}; raise n_limit")
-        chosen = np.sort(np.random.default_rng(seed).choice(total, min(limit, total), replace=False))
-        found, first = [], 0
+        size = min(limit, total)
+        chosen = [np.sort(np.random.default_rng(seed).choice(total, size, replace=False)) for seed in seeds]
+        found, first = [[] for _ in seeds], 0
         for rows in self.read(part, only_scored):
-            low, high = np.searchsorted(chosen, [first, first + len(rows)])
-            if low < high:
-                found.append(self._sample(rows[chosen[low:high] - first]))
+            for sample, positions in zip(found, chosen, strict=True):
+                low, high = np.searchsorted(positions, [first, first + len(rows)])
+                if low < high:
+                    sample.append(self._sample(rows[positions[low:high] - first]))
             first += len(rows)
-        return Sample(
-            np.concatenate([some.x for some in found]),
-            {kind: np.concatenate([some.elements[kind] for some in found]) for kind in found[0].elements},
-            {kind: np.concatenate([some.lengths[kind] for some in found]) for kind in found[0].lengths},
-            pl.concat(some.table for some in found),
-        )
+        return [_concatenated(sample) for sample in found]
 
     def _sample(self, rows: pl.DataFrame) -> "Sample":
         task = self.inputs.task
@@ -130,3 +140,12 @@ class Rows:
             {kind: elements.lengths(rows) for kind, elements in lists.items()},
             rows.select(*keys, DUPLICATE_GROUP, *(TARGET + name for name in task.target_columns)),
         )
+
+
+def _concatenated(samples: Sequence[Sample]) -> Sample:
+    return Sample(
+        np.concatenate([some.x for some in samples]),
+        {kind: np.concatenate([some.elements[kind] for some in samples]) for kind in samples[0].elements},
+        {kind: np.concatenate([some.lengths[kind] for some in samples]) for kind in samples[0].lengths},
+        pl.concat(some.table for some in samples),
+    )
