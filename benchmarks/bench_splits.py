@@ -1,10 +1,10 @@
-"""What each split costs: macro-F1 on the same test rows, trained on the split's training part or in distribution.
+"""What each split costs: the score of trees on the same test rows, trained on the split's training part or in distribution.
 
-    .venv/bin/python benchmarks/bench_splits.py [--results results] [--rows 20000] [--seeds 3]
+    .venv/bin/python benchmarks/bench_splits.py [--results results] [--rows 10000] [--seeds 3] [--tasks stability …]
 
 Both trainings have the same number of rows, and as many test rows, drawn at random, are scored. The rows of the second
-training come from all geometries outside the test rows' duplicate groups. A split whose cost is not above noise tests
-nothing.
+training come from all geometries outside the test rows' duplicate groups. A split whose cost is not above noise in any task
+tests nothing.
 """
 
 import argparse
@@ -13,75 +13,77 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import f1_score
 
+from vacuagym.benchmark.baselines import BASELINES, fit
 from vacuagym.benchmark.baselines.inputs import inputs_of
+from vacuagym.benchmark.baselines.rows import TARGET, sample_of
 from vacuagym.benchmark.loading import load_task
+from vacuagym.benchmark.scoring import score
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.benchmark.tasks import TASKS
+from vacuagym.errors import InputError
 from vacuagym.geometry import COMPLETE_FAMILIES, FAMILIES
 from vacuagym.models import MODELS
 
-STABILITY = TASKS["stability"]
+METRICS = ("macro_f1", "average_precision", "exact", "h11_r2", "h21_r2", "r2")  # those that a task has
+COLUMNS = (
+    f"{'split':20}{'test of':9}{'metric':20}{'test rows':>10}{'shifted':>9}{'in distribution':>17}{'cost':>8}{'sd':>7}"
+)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--results", type=Path, default=Path("results"), help="results of a run")
-    parser.add_argument("--rows", type=int, default=20_000, help="training rows, at most")
+    parser.add_argument("--rows", type=int, default=10_000, help="rows to train on and to score, at most")
     parser.add_argument("--seeds", type=int, default=3, help="samples of training rows")
     parser.add_argument("--model", default="supergravity", help="label model of the run")
+    parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=list(TASKS))
     options = parser.parse_args()
-    print(f"{'split':22}{'test of':10}{'test rows':>10}{'shifted':>9}{'in distribution':>17}{'cost':>8}{'sd':>7}")
-    for split in SPLITS.values():
-        for dataset in COMPLETE_FAMILIES if split.holds_out is None else [split.holds_out]:
-            if split.name != "iid":
-                print_cost(split, dataset, options)
+    for task in options.tasks:
+        print(f"{task}\n{COLUMNS}")
+        for split in SPLITS.values():
+            for dataset in COMPLETE_FAMILIES if split.holds_out is None else [split.holds_out]:
+                if split.name != "iid":
+                    print_cost(TASKS[task], split, dataset, options)
 
 
-def print_cost(split, dataset, options):
-    """Print one line of the table."""
-    test = rows_of(split, dataset, "test", options)
-    others = [name for name in COMPLETE_FAMILIES if (name != dataset) == (split.holds_out is not None)]
-    train = pl.concat([rows_of(split, name, "train", options) for name in others])
-    iid = load_task("stability", dataset, "iid", options.results)
-    known = set(iid.truth(dataset, "train")["geometry_id"].to_list())
-    inside = rows_of(split, dataset, "train", options) if split.holds_out is None else test.clear()
-    near = pl.concat([inside, test]).filter(pl.col("geometry_id").is_in(known))
-    test = test.filter(~pl.col("geometry_id").is_in(known))
-    n_test, test = len(test), test.sample(min(len(test), options.rows), seed=0)
-    inputs = inputs_for([*others, dataset], options)
-    scores = []
-    for seed in range(options.seeds):
-        rows = min(options.rows, len(train), len(near))
-        pair = [fitted(inputs, table.sample(rows, seed=seed), test, seed) for table in (train, near)]
-        scores.append(pair)
-    (far, close), spread = np.mean(scores, axis=0), np.std(np.diff(scores, axis=1), ddof=1)
-    print(
-        f"{split.name:22}{dataset:10}{n_test:>10,}{far:>9.3f}{close:>17.3f}{close - far:>8.3f}{spread:>7.3f}",
-        flush=True,
-    )
-
-
-def rows_of(split, dataset, part, options):
-    """Scored rows of a part, with inputs and class."""
+def print_cost(task, split, dataset, options):
+    """Print one line of the table, unless the task is not about the dataset or the split."""
     wanted = dataset if split.holds_out is None else None
-    task = load_task("stability", wanted, split.name, options.results)
-    return task.truth(dataset, part, inputs_for([dataset], options).reads)
+    try:
+        shifted = load_task(task.name, wanted, split.name, options.results)
+        iid = load_task(task.name, dataset, "iid", options.results)
+    except InputError:
+        return
+    others = [name for name in shifted.datasets if (name != dataset) == (split.holds_out is not None)]
+    families = [FAMILIES[name] for name in dict.fromkeys([*others, dataset])]
+    inputs = replace(inputs_of(task, families, MODELS[options.model]), oracle=())
 
+    def rows(loaded, name, part):
+        found = loaded.truth(name, part, inputs.reads)
+        return found.with_columns(pl.col(column).alias(TARGET + column) for column in task.target_columns)
 
-def inputs_for(datasets, options):
-    """What trees see: the inputs that all of some datasets have, without what decides."""
-    families = [FAMILIES[name] for name in dict.fromkeys(datasets)]
-    return replace(inputs_of(STABILITY, families, MODELS[options.model]), oracle=())
-
-
-def fitted(inputs, train, test, seed):
-    """Macro-F1 of gradient boosting."""
-    model = HistGradientBoostingClassifier(max_features=0.5, early_stopping=False, random_state=seed)
-    model.fit(inputs.matrix(train), train["stability"].to_list())
-    return f1_score(test["stability"].to_list(), model.predict(inputs.matrix(test)), average="macro")
+    train = pl.concat([rows(shifted, name, "train") for name in others])
+    test = rows(shifted, dataset, "test")
+    known = pl.col("geometry_id").is_in(set(iid.truth(dataset, "train")["geometry_id"].to_list()))
+    inside = train if split.holds_out is None else test.clear()
+    near, test = pl.concat([inside, test]).filter(known), test.filter(~known)
+    size, scores = min(options.rows, len(train), len(near)), []
+    scored = sample_of(inputs, test.sample(min(len(test), options.rows), seed=0))
+    for seed in range(options.seeds):
+        pair = [sample_of(inputs, table.sample(size, seed=seed)) for table in (train, near)]
+        fits = [fit(BASELINES["gradient_boosting"], seed, inputs, sample)[0] for sample in pair]
+        found = [score(task.targets, predict(scored)).values() for predict in fits]
+        scores.append([[values.get(name, np.nan) for name in METRICS] for values in found])
+    cost = np.diff(scores, axis=1)[:, 0]
+    for k, name in enumerate(METRICS):
+        if name in found[0]:
+            far, close = np.mean(scores, axis=0)[:, k]
+            print(
+                f"{split.name:20}{dataset:9}{name:20}{len(test):>10,}{far:>9.3f}{close:>17.3f}{cost[:, k].mean():>8.3f}"
+                f"{cost[:, k].std(ddof=1):>7.3f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """What learners see, and the baselines' scores, on real geometries and labels."""
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -12,7 +11,7 @@ from sklearn.metrics import f1_score
 
 from vacuagym.benchmark import baselines
 from vacuagym.benchmark.baselines import BASELINES, COLUMNS, score_baselines
-from vacuagym.benchmark.baselines.base import COUPLINGS, CYCLE, N_MODULI, ORACLE
+from vacuagym.benchmark.baselines.base import COUPLINGS, N_MODULI, ORACLE
 from vacuagym.benchmark.baselines.inputs import inputs_of
 from vacuagym.benchmark.baselines.rows import Rows
 from vacuagym.benchmark.cycles import cycle_pairs
@@ -98,7 +97,6 @@ def test_no_outcome_and_no_key_is_an_input(model, datasets):
     assert not set(names_of(inputs.features)) & {"duplicate_group", "geometry_id", "dataset"}
     for dataset in datasets:
         assert set(names_of(inputs.features)) <= set(names_of(FAMILIES[dataset].features))
-    assert inputs.cycle == ("self_intersections" if datasets == ("fth6d",) else None)
 
 
 def test_inputs_do_not_depend_on_outcomes(cicy_run, tmp_path):
@@ -153,21 +151,6 @@ def test_pairs_tell_orders_of_the_same_curves_apart():
     assert not np.array_equal(found[0], found[1])
 
 
-def test_the_cycle_is_among_the_inputs_of_a_family_that_has_one():
-    family = FAMILIES["fth6d"]
-    inputs = replace(inputs_of(TASK, [family], MODEL), oracle=())
-    cycles = [list(base) for base in BASES]
-    frame = pl.DataFrame(
-        {column.name: [[1]] * 5 if column.type.startswith("list") else [1] * 5 for column in inputs.features}
-        | {column.name: [[1.0]] * 5 if column.type.startswith("list") else [1.0] * 5 for column in inputs.couplings}
-        | {"self_intersections": cycles}
-    )
-    x = inputs.matrix(frame)
-    assert x.shape == (5, len(inputs.groups))
-    assert np.array_equal(x[:, inputs.groups == CYCLE], cycle_pairs(ragged(cycles, np.int16)))
-    assert np.array_equal(inputs.matrix(frame[2:4]), x[2:4])
-
-
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
@@ -204,11 +187,7 @@ def test_blocks_are_the_rows_in_order(sizes, rows):
 def test_every_baseline_is_scored_with_every_seed(table):
     metrics = [metric.name for metric in KINDS["classes"].metrics]
     assert [(row["seed"], row["model"], row["metric"]) for row in table] == [
-        (seed, name, metric)
-        for seed in range(2)
-        for name, baseline in BASELINES.items()
-        if CYCLE not in baseline.sees
-        for metric in metrics
+        (seed, name, metric) for seed in range(2) for name in BASELINES for metric in metrics
     ]
     for row in table:  # an interval for the first seed
         assert row["low"] <= row["value"] <= row["high"] if row["seed"] == 0 else math.isnan(row["low"])

@@ -127,7 +127,7 @@ def scan_active_learning(tables: Mapping[str, Sequence[Path]], recipe: dict, out
     labeller = models.labeller(recipe["model"], recipe["seed"])
     family = FAMILIES[shards[0].family]
     inputs = inputs_of(TASKS["stability"], [family], labeller.model)
-    inputs = replace(inputs, cycle=None, oracle=())  # of which the learner sees nothing
+    inputs = replace(inputs, oracle=())  # of which the learner sees nothing
     rows = Rows(shards, split, inputs)
     [test] = rows.samples("test", settings["test_rows"], [0])
     truth, table = test.table.select(class_code(name=f"{TARGET}stability")).to_series().to_numpy(), []

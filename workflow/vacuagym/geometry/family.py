@@ -41,7 +41,6 @@ class Family:
     published_column: Column | None = None  # read by published_numbers(source) of the module
     thresholds: Mapping[str, int] = field(default_factory=dict)  # split -> smallest value that is held out
     width: int | None = None  # entries of the inner lists of `geometry_columns`, where files have lists of lists
-    cycle: str | None = None  # column that is a cyclic list: rotations and reflections change nothing
     bibliography: str = ""  # BibTeX of its sources
 
     @property

@@ -8,7 +8,6 @@ from typing import Any
 COUPLINGS = "couplings"  # of the draw
 N_MODULI = "n_moduli"  # the number of moduli alone
 TABLE = "table"  # the other numbers of the geometry, or all that a task allows
-CYCLE = "cycle"  # statistics of the cyclic list, of families that have one
 ORACLE = "oracle"  # what decides the label: no learner may see it, it shows what is left to learn
 
 
@@ -16,7 +15,7 @@ ORACLE = "oracle"  # what decides the label: no learner may see it, it shows wha
 class Baseline:
     """A model that is fitted on a sample of the training part and scored on the test part.
 
-    A baseline is left out where it would see nothing, or where there is no CYCLE or ORACLE that it sees.
+    A baseline is left out where it would see nothing, or where there is no ORACLE that it sees.
     """
 
     name: str
@@ -29,5 +28,4 @@ class Baseline:
 
     def applies(self, there: set[str]) -> bool:
         """Whether it can be fitted on inputs of these groups."""
-        seen, needed = set(self.sees), {CYCLE, ORACLE} & set(self.sees)
-        return not seen or (needed <= there and bool(seen & there))
+        return not self.sees or (bool(there & set(self.sees)) and (ORACLE in there or ORACLE not in self.sees))

@@ -126,20 +126,22 @@ class Rows:
             for sample, positions in zip(found, chosen, strict=True):
                 low, high = np.searchsorted(positions, [first, first + len(rows)])
                 if low < high:
-                    sample.append(self._sample(rows[positions[low:high] - first]))
+                    sample.append(sample_of(self.inputs, rows[positions[low:high] - first]))
             first += len(rows)
         return [_concatenated(sample) for sample in found]
 
-    def _sample(self, rows: pl.DataFrame) -> "Sample":
-        task = self.inputs.task
-        lists = {target.kind: target.elements for target in task.targets if target.elements}
-        keys = [name for name in names_of(DRAW_KEYS) if name in rows.columns]
-        return Sample(
-            self.inputs.matrix(rows),
-            {kind: elements.of(rows) for kind, elements in lists.items()},
-            {kind: elements.lengths(rows) for kind, elements in lists.items()},
-            rows.select(*keys, DUPLICATE_GROUP, *(TARGET + name for name in task.target_columns)),
-        )
+
+def sample_of(inputs: Inputs, rows: pl.DataFrame) -> Sample:
+    """A sample of rows that have the columns of `Inputs.reads`, duplicate_group, and targets under `TARGET`."""
+    task = inputs.task
+    lists = {target.kind: target.elements for target in task.targets if target.elements}
+    keys = [name for name in names_of(DRAW_KEYS) if name in rows.columns]
+    return Sample(
+        inputs.matrix(rows),
+        {kind: elements.of(rows) for kind, elements in lists.items()},
+        {kind: elements.lengths(rows) for kind, elements in lists.items()},
+        rows.select(*keys, DUPLICATE_GROUP, *(TARGET + name for name in task.target_columns)),
+    )
 
 
 def _concatenated(samples: Sequence[Sample]) -> Sample:

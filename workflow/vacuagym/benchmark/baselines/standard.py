@@ -1,6 +1,6 @@
 """The baselines every run is scored with: scikit-learn's own settings, but for their cost."""
 
-from vacuagym.benchmark.baselines.base import COUPLINGS, CYCLE, N_MODULI, ORACLE, TABLE, Baseline
+from vacuagym.benchmark.baselines.base import COUPLINGS, N_MODULI, ORACLE, TABLE, Baseline
 
 # scikit-learn is imported when it is needed: it is large, and the records are read by jobs that fit nothing
 
@@ -87,12 +87,6 @@ BASELINES = tuple(
             (_network_classifier, _network_regressor),
         ),
         ("gradient_boosting", "Gradient boosting on all inputs", _ALL, _BOOSTED),
-        (
-            "gradient_boosting_cyclic",
-            "Gradient boosting on all inputs, and on statistics of the cycle of curves",
-            (*_ALL, CYCLE),
-            _BOOSTED,
-        ),
         (
             "oracle_features",
             "Gradient boosting on the quantities of which the label is a function, with the couplings: a ceiling",

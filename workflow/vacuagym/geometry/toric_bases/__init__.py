@@ -48,6 +48,5 @@ FAMILY = Family(
     features=read_columns(_FOLDER / "features.csv") + TORIC_THREEFOLD,
     examples={"self_intersections": [[1, 1, 1], [0, 2, 0, -2], [0, 12, 0, -12], [1, 0, -1, 0]]},
     thresholds={"ood_complexity": 68, "ood_euler": 216},
-    cycle="self_intersections",
     bibliography=(_FOLDER / "sources.bib").read_text(encoding="utf-8"),
 )
