@@ -4,7 +4,7 @@ from vacuagym.benchmark.splits import PROTOCOLS
 from vacuagym.config import read_config
 from vacuagym.fingerprints import fingerprint_of
 from vacuagym.geometry import FAMILIES
-from vacuagym.recipes import paths_of, scores_of, tables_of
+from vacuagym.recipes import notes_of, paths_of, scores_of, tables_of
 
 CONFIG = read_config({"n_limit": 50, "shard_rows": 20})
 TABLES = tables_of(CONFIG)
@@ -67,3 +67,14 @@ def test_a_published_list_and_a_generated_one_give_tables_of_one_recipe(tmp_path
     read = recipes(datasets={"fth6d": {"source": str(tmp_path / "bases.m")}})
     assert all(read[path] == TABLES[path] for path in TABLES if path.startswith("results/"))
     assert any(read[path] != TABLES[path] for path in paths_of(TABLES, "geometries/fth6d"))
+
+
+def test_a_split_that_holds_out_nothing_is_none_of_the_run():
+    """No dataset with a threshold: neither the split nor scores on it; one is enough for both."""
+    name = "results/splits/ood_complexity.parquet"
+    alone = read_config({"datasets": {"ks": None, "cicy3": None}})
+    assert alone["splits"]["ood_complexity"]["fth6d"] is None
+    assert name not in tables_of(alone) and "results/splits/ood_euler.parquet" in tables_of(alone)
+    assert not [path for path in scores_of(alone, tables_of(alone)) if "ood_complexity" in path]
+    assert notes_of(alone) == ["no split ood_complexity: no dataset of the run has a threshold"]
+    assert name in TABLES and notes_of(CONFIG) == []

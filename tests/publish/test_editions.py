@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from vacuagym.benchmark.splits import COLUMNS, splits_of
+from vacuagym.benchmark.splits import COLUMNS
 from vacuagym.config import read_config
 from vacuagym.errors import InputError
 from vacuagym.geometry import COMPLETE_FAMILIES, FAMILIES
@@ -15,7 +15,7 @@ from vacuagym.geometry.run_order import run_order
 from vacuagym.models import labeller
 from vacuagym.publish import editions
 from vacuagym.publish.editions import content_of, differences, hash_content, name_of, read_content, values_sha256
-from vacuagym.recipes import datasets_of
+from vacuagym.recipes import splits_in
 from vacuagym.schema import DRAW_KEYS, GEOMETRY_KEYS, Column
 from vacuagym.tables.arrays import concatenate, ragged, take
 from vacuagym.tables.frames import read_run
@@ -128,7 +128,7 @@ def test_sampled_blocks_are_those_of_the_recorded_edition(monkeypatch, name):
     monkeypatch.undo()
     family, known = FAMILIES[name], read_content(editions.RECORDS / "1.0.csv")
     config = read_config(editions.RECORDS / "1.0.yaml")
-    model, splits = labeller(config["model"], config["seed"]), splits_of(datasets_of(config))
+    model, splits = labeller(config["model"], config["seed"]), splits_in(config)
     geometries, order = family.functions.generate(), run_order(family.count, name)
     last = -(-family.count // editions.BLOCK) - 1
     for block in (0, last // 2, last):

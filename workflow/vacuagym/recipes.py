@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from pathlib import Path
 
-from vacuagym.benchmark.splits import protocols_of, splits_of, splits_that_leak
+from vacuagym.benchmark.splits import Split, protocols_of, splits_of, splits_that_leak
 from vacuagym.benchmark.tasks import TASKS
 from vacuagym.fingerprints import fingerprint_of, source_hash
 from vacuagym.geometry import FAMILIES, in_order, is_own
@@ -66,10 +66,22 @@ def notes_of(config: dict) -> list[str]:
     for split in splits_that_leak(datasets.values()):
         notes.append(f"no split {split.name}: other families of the run may have polytopes of {split.holds_out}, too")
     for split, thresholds in config["splits"].items():
-        free = [name for name, family in datasets.items() if is_own(name, family) and thresholds[name] is None]
-        if free:
+        free = [name for name in datasets if thresholds[name] is None]
+        if len(free) == len(datasets):
+            notes.append(f"no split {split}: no dataset of the run has a threshold")
+        elif free := [name for name in free if is_own(name, datasets[name])]:
             notes.append(f"{split} holds out nothing of {', '.join(free)}, which has no threshold")
     return notes
+
+
+def splits_in(config: dict) -> list[Split]:
+    """The splits of a run: those that its families have and that hold out anything."""
+    datasets, thresholds = datasets_of(config), config["splits"]
+    return [
+        split
+        for split in splits_of(datasets.values())
+        if not split.measure or any(thresholds[split.name][name] is not None for name in datasets)
+    ]
 
 
 def tables_of(config: dict) -> dict[str, dict]:
@@ -111,7 +123,7 @@ def tables_of(config: dict) -> dict[str, dict]:
     recipe = {"table": "splits", "code": code["splits"], "inputs": features}
     recipe["families"] = datasets_of(config)
     recipe["geometries"] = {dataset: geometries_of(config, dataset) for dataset in datasets_of(config)}
-    for split in splits_of(datasets_of(config).values()):
+    for split in splits_in(config):
         thresholds = config["splits"][split.name] if split.measure else None
         tables[f"results/splits/{split.name}.parquet"] = recipe | {"split": split.name, "thresholds": thresholds}
     for protocol in protocols_of(datasets_of(config)):
@@ -149,7 +161,7 @@ def scores_of(config: dict, tables: Mapping[str, dict]) -> dict[str, dict]:
             for name, family in datasets.items()
             if task.applies(family, (*FAMILIES[family].feature_columns, *columns))
         }
-        for split, (dataset, family) in product(splits_of(datasets.values()), known.items()):
+        for split, (dataset, family) in product(splits_in(config), known.items()):
             if split.holds_out is None or (split.holds_out == family and len(set(known.values())) > 1):
                 add(f"baselines/{task.name}/{split.name}", "baselines", split.name, dataset, task=task.name)
     for dataset in datasets:

@@ -59,7 +59,8 @@ def with_truth(source, loaded: Loaded, part: str) -> dict[str, pl.DataFrame]:
     if not truth:
         raise InputError(
             f"split {loaded.split}",
-            f"has no row of {loaded.task.name} to score in its part {part}; take a larger n_limit",
+            f"has no row of {loaded.task.name} to score in its part {part}; take another dataset or split, or a larger "
+            "n_limit",
         )
     found = _columns(where, _frame(where, source, loaded), loaded)
     if "geometry_id" in found.columns:

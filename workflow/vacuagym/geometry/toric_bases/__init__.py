@@ -47,6 +47,6 @@ FAMILY = Family(
     geometry_columns=read_columns(_FOLDER / "geometries.csv"),
     features=read_columns(_FOLDER / "features.csv") + TORIC_THREEFOLD,
     examples={"self_intersections": [[1, 1, 1], [0, 2, 0, -2], [0, 12, 0, -12], [1, 0, -1, 0]]},
-    thresholds={"ood_complexity": 68, "ood_euler": 216},
+    thresholds={"ood_euler": 216},  # many curves are no harder than few: what a learner needs is local
     bibliography=(_FOLDER / "sources.bib").read_text(encoding="utf-8"),
 )
