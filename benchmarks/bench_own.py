@@ -4,8 +4,9 @@
 
 The polytopes are made by random walks inside those of weight systems and written into one parquet file, as the
 Kreuzer-Skarke list is published, beside a wide column that nothing reads. Each step runs in a process of its own, over all
-its shards, on one core. `hodge numbers` are these and the point counts alone, as `features` computes them. CPU time per
-polytope is what a size takes beyond the first one, so that what a process takes to start does not count.
+its shards, on one core. `reading` is one more reading of a list whose polytopes belong to other shards, `hodge numbers`
+are these and the point counts alone, as `features` computes them. CPU time per polytope is what a size takes beyond the
+first one, so that what a process takes to start does not count.
 """
 
 import argparse
@@ -56,7 +57,8 @@ def measured(folder, rows, labelled):
         "geometries": ("vacuagym.geometry.build:build_geometries", [
             ([folder / path for path in of["geometries"]], tables[of["geometries"][-1]])
         ]),
-        "hodge numbers": ("hodge_numbers:count_shard", [(folder / path,) for path in of["geometries"]]),
+        "reading": ("polytope_steps:read_list", [(folder / "list.parquet",)]),
+        "hodge numbers": ("polytope_steps:count_shard", [(folder / path,) for path in of["geometries"]]),
         "features": ("vacuagym.geometry.build:build_features", [
             ([folder / source for source in geometries_for(tables, path)], folder / path, tables[path])
             for path in of["features"]

@@ -1,13 +1,20 @@
-"""What is counted of reflexive polytopes, alone: Hodge numbers and lattice points, as their features have them."""
+"""Parts of what polytopes of one's own take, alone: a reading of their list, Hodge numbers and lattice points."""
 
 from pathlib import Path
 
 import numpy as np
 
+from vacuagym.geometry import FAMILIES, sources
 from vacuagym.geometry.polytopes import add_points, count_classes, new_polytope
 from vacuagym.geometry.reflexive.polytopes import _fill_pair
 from vacuagym.numerics.compiled import njit
 from vacuagym.tables.shards import read_rows
+
+
+def read_list(source: Path) -> None:
+    """Read a list through, and take one polytope of each batch, as if the others belonged to other shards."""
+    for _ in sources.read(FAMILIES["polytopes"], source, lambda ids: ids == ids[0]):
+        pass
 
 
 def count_shard(geometries: Path) -> None:
