@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/bench_scale.py [--rows 10000 100000 1000000] [--dataset ks] [--out FOLDER]
 
-No family has 10^7 geometries, so the real ones are repeated under new numbers, in their run order, and go through the
+No family has 10^7 geometries, so the real ones are repeated under new numbers, in a run order, and go through the
 steps of the workflow in shards of the default size. Each step runs in a process of its own, over all its shards, on one
 core. From the third size on, the CPU time is also predicted: the first two give what a step costs at all and per row. The
 last table is the time that Snakemake takes to know what to do, for some numbers of jobs. 10^7 rows of ks take about 40 CPU
@@ -23,6 +23,7 @@ from measure import as_markdown, cpu_seconds, in_own_process
 
 from vacuagym.config import read_config
 from vacuagym.geometry import COMPLETE_FAMILIES, FAMILIES
+from vacuagym.geometry.run_order import own_order
 from vacuagym.recipes import geometries_for, paths_of, tables_of
 from vacuagym.schema import GEOMETRY_ID, names_of
 from vacuagym.tables.arrays import concatenate, n_rows, take
@@ -113,15 +114,16 @@ def tables_of_size(config, dataset, rows) -> dict[str, dict]:
 
 
 def repeat(real, shards):
-    """Write shards, given with their recipes, of the real geometries again and again, numbered from 0."""
+    """Write shards, given with their recipes, of the real geometries again and again, in the run order of so many."""
     family = FAMILIES[next(iter(shards.values()))["dataset"]]
+    count = max(recipe["rows"][1] for recipe in shards.values())
     names = names_of(family.geometry_columns)
     table = concatenate([batch for path in real for batch in read_rows(path, names)])
     for path, recipe in shards.items():
         first, stop = recipe["rows"]
         with new_shard(path, [GEOMETRY_ID, *family.geometry_columns], recipe) as write:
             for start in range(first, stop, BATCH_ROWS):
-                ids = np.arange(start, min(start + BATCH_ROWS, stop))
+                ids = own_order(np.arange(start, min(start + BATCH_ROWS, stop)), count, family.name)
                 write({GEOMETRY_ID.name: ids, **take(table, ids % n_rows(table))})
 
 

@@ -97,6 +97,14 @@ def test_text_of_each_family_is_read_and_counted(tmp_path, name, kind):
     assert [file.name for file in tmp_path.iterdir()] == ["mine"]  # looking leaves nothing behind
 
 
+@pytest.mark.parametrize("name", LISTS)
+def test_what_an_editor_leaves_in_a_text_changes_nothing(tmp_path, name):
+    path, text = tmp_path / "mine", LISTS[name][0].rstrip("\n")  # no line feed at the end
+    path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert same(read(name, path), expected(name))
+    assert sources.look(FAMILIES[name], path).rows == len(expected(name)["ids"])
+
+
 def test_what_palp_prints_of_weight_systems_is_read(tmp_path):
     (tmp_path / "mine").write_text(PALP)
     assert same(read("ks", tmp_path / "mine"), expected("ks"))
@@ -167,7 +175,12 @@ def test_a_folder_is_its_files_in_the_order_of_their_names(tmp_path):
         ("ks", "5 1 1 1 1 1\n14 1 1 1 1 10\n", 2, "lacks the interior-point property"),
         ("ks", "5 1 1 1 1 1 M:126 5 N:6 5 H:1,102 [-200]\n", 1, "says h21 102, but has h21 101"),
         ("ks", "5 1 1 1 1\n", 1, "is no degree with 5 weights"),
-        ("ks", "5 1 1 1 1 one\n", 1, "is not a list of integers"),
+        ("ks", "5 1 1 1 1 one\n", 1, "is not a list of integers: it holds 'one'"),
+        ("ks", "5 1 1 1 1 1\n# elliptic\n", 2, "it holds '#'; delete comments and all else that is no integer"),
+        ("ks", "1 2 3\n", 1, "is no degree with 5 weights, such as '5 1 1 1 1 1'"),
+        ("cicy3", "# the quintic\n{5}\n", 1, "it holds '#'; delete comments"),
+        ("cicy3", "{5}\n\n{2,2}\n{3,1}\n", 3, "its dimension is 4, expected 3; a row of sum n + 1 stands for a factor"),
+        ("cicy3", "{1,0}\n{3,3}\n", 1, "has a row whose degrees sum to less than 2"),
         ("ks", f"{10**10} 1 1 1 1 1\n", 1, "has a number beyond"),
         ("cicy3", "{5}\n\n{4}\n", 3, "is no Calabi-Yau threefold: its dimension is 2, expected 3"),
         ("cicy3", "{5}\nH21 : 100\n{3}\n{3}\n", 2, "says h21 100, but has h21 83"),
@@ -180,6 +193,7 @@ def test_a_folder_is_its_files_in_the_order_of_their_names(tmp_path):
         ("polytopes", SIMPLEX + "4 5\n1 0 0 0 -5\n0 1 0 0 -1\n0 0 1 0 -1\n0 0 0 1 -1\n", 6, "is not reflexive"),
         ("polytopes", SIMPLEX.replace("4 5", "4 5 M:6 5 N:126 5 H:101,2"), 1, "says h21 2, but has h21 1"),
         ("polytopes", "3 5\n1 0 0 0 -1\n0 1 0 0 -1\n0 0 1 0 -1\n", 1, "begins with no header such as '4 5'"),
+        ("polytopes", "# mine\n" + SIMPLEX, 1, "a comment may stand behind these numbers, and nowhere else"),
         ("polytopes", SIMPLEX + "4 5\n1 0 0\n", 6, "has rows of lengths [3], its header says 4 of 5"),
         ("polytopes", "4 5\n1 0 0 0 -1\n0 1 0 0 -1\n0 0 1 0 -1\n0 0 0 0 0\n", 1, "is not reflexive"),
         ("polytopes", "4 5\n1 0 0 0 9999\n0 1 0 0 -1\n0 0 1 0 -1\n0 0 0 1 -1\n", 1, "has coordinates beyond ±4096"),
@@ -230,12 +244,13 @@ def test_more_text_than_is_counted_is_refused_with_the_command_that_converts_it(
 
 
 def test_what_is_no_source_is_named(tmp_path):
-    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "inner").mkdir(parents=True)
+    (tmp_path / "empty" / "inner" / "list.txt").write_text(SYSTEMS)
     (tmp_path / "blank").write_text("\n\n")
     (tmp_path / "PAR1").write_bytes(b"PAR1 and more")
     for path, reason in [
         ("none", "does not exist"),
-        ("empty", "is a folder without files"),
+        ("empty", "is a folder without files; files in folders inside it are not read"),
         ("blank", "is empty"),
         ("PAR1", "is not a complete parquet file"),
     ]:

@@ -10,7 +10,7 @@ from vacuagym.config import read_config
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
 from vacuagym.geometry.build import build_features, build_geometries
-from vacuagym.models import MODELS
+from vacuagym.models import MODELS, build
 from vacuagym.models.build import label_vacua
 from vacuagym.recipes import paths_of, tables_of
 from vacuagym.schema import Column, names_of
@@ -64,6 +64,21 @@ def test_a_column_that_is_not_read_takes_no_memory(features, tmp_path):
     assert wide_peak <= narrow_peak + 1
     read = MODELS["supergravity"].reads(FAMILIES["fth6d"])
     assert f"{wide}: reads {len(read)} of {len(columns)} columns: {', '.join(read)}\n" in log
+
+
+@pytest.mark.parametrize(("generates", "lists"), [(True, 1), (False, 0)])
+def test_the_code_that_generates_a_list_is_compiled_for_runs_that_generate_it(tmp_path, monkeypatch, generates, lists):
+    def generate():
+        (tmp_path / f"list {len(list(tmp_path.iterdir()))}").touch()
+
+    marks = []
+    monkeypatch.setattr(FAMILIES["fth6d"].functions, "generate", generate)
+    monkeypatch.setattr(build, "is_compiled", lambda name: name in marks)
+    monkeypatch.setattr(build, "mark_compiled", marks.append)
+    build.compile_code("fth6d", generates)
+    assert len(list(tmp_path.iterdir())) == lists
+    build.compile_code("fth6d", True)  # neither twice, nor never
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_labels_import_neither_polars_nor_pydantic(features):

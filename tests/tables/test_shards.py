@@ -22,6 +22,7 @@ from vacuagym.tables.arrays import Ragged, n_rows, ragged, take
 from vacuagym.tables.shards import (
     check_input,
     in_blocks,
+    is_made_by,
     new_scratch,
     new_shard,
     read_recipe,
@@ -202,6 +203,16 @@ def test_a_reader_takes_what_its_recipe_expects_and_says_which_columns_it_reads(
     assert check_input(path, reader, ["id", "half"]) == RECIPE
     assert capsys.readouterr().out == f"{path}: reads 2 of 5 columns: id, half\n"
     assert read_recipe(path) == (300, [column.name for column in COLUMNS], RECIPE)
+
+
+def test_a_table_is_known_by_the_recipe_in_its_footer(tmp_path):
+    path, foreign = tmp_path / "part.parquet", tmp_path / "foreign.parquet"
+    write(path)
+    assert is_made_by(path, RECIPE) and not is_made_by(path, RECIPE | {"seed": 2})
+    pq.write_table(pq.read_table(path).replace_schema_metadata(None), foreign)
+    assert not is_made_by(foreign, RECIPE) and not is_made_by(tmp_path / "none.parquet", RECIPE)
+    path.write_bytes(path.read_bytes()[:-9])
+    assert not is_made_by(path, RECIPE)
 
 
 @pytest.mark.parametrize(

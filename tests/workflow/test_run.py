@@ -272,6 +272,53 @@ def test_a_grown_run_keeps_full_shards_and_begins_with_the_same_rows(small, tmp_
         assert table(folder, "labels", dataset).head(60).equals(table(small, "labels", dataset), null_equal=True)
 
 
+def jobs_of(text):
+    """How many jobs of each rule a plan or a run has."""
+    stats = text.partition("Job stats:")[2].partition("total")[0]
+    return {rule: int(jobs) for rule, jobs in re.findall(r"^(\w+) +(\d+)$", stats, re.MULTILINE)}
+
+
+OWN = ("{5}", "{3}\n{3}", "{2,4}", "{3,3}", "{2,2,3}", "{2,2,2,2}", "{2}\n{4}", "{2}\n{2}\n{2}\n{2}")
+
+
+def test_a_changed_run_of_ones_own_geometries_makes_what_is_new_and_no_more(tmp_path):
+    (tmp_path / "my.txt").write_text("\n\n".join(OWN))
+    datasets = dict.fromkeys(DATASETS) | {"mine": {"family": "cicy3", "source": "my.txt"}}
+    folder = new_folder(tmp_path, n_limit=5, shard_rows=2, datasets=datasets)
+    split = "results/splits/iid.parquet"
+
+    def wanted(shards):
+        return [f"results/labels/mine/part-{number:05d}.parquet" for number in range(shards)] + [split]
+
+    def run(shards, *arguments):
+        done = snakemake(folder, *wanted(shards), *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return jobs_of(done.stdout + done.stderr)
+
+    def made(*shards):
+        of_each = [f"results/{name}/mine/part-{{:05d}}.parquet" for name in ("features", "labels", "stability")]
+        paths = [folder / path.format(shard) for path in of_each for shard in shards]
+        return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+
+    run(3)
+    full, five = made(0, 1), {name: table(folder, name, "mine") for name in ("features", "labels")}
+    grown = {"build_geometries_mine": 1, "build_features": 2, "label_vacua": 2, "build_split": 1}
+    assert run(4, "--config", "n_limit=7") == grown
+    assert made(0, 1) == full
+    for name, first in five.items():
+        rows = table(folder, name, "mine")
+        assert len(rows) == len(first) // 5 * 7 and rows.head(len(first)).equals(first, null_equal=True)
+    assert run(4, "--config", "n_limit=7") == {}
+    # fewer, in full shards that are all there: what is made from all of them is made again
+    fewer = {"build_geometries_mine": 1, "build_features": 1, "label_vacua": 1, "build_split": 1}
+    assert run(2, "--config", "n_limit=4", "--dry-run") == fewer
+    # labels of another seed, while geometries are written again
+    again = {"build_geometries_mine": 1, "build_features": 4, "label_vacua": 4, "build_split": 1}
+    assert run(4, "--config", "n_limit=8", "seed=1", "--dry-run") == again
+    (tmp_path / "my.txt").write_text("\n\n".join(OWN[1:]))
+    assert run(4, "--config", "n_limit=7", "--dry-run") == again
+
+
 ONCE = dict.fromkeys(
     (
         "hash_content",
@@ -296,11 +343,7 @@ ONCE = dict.fromkeys(
 def test_what_another_setting_makes_again(small, setting, expected):
     done = snakemake(small, "--config", setting, "--dry-run")
     assert done.returncode == 0, done.stderr
-    counts = {}
-    for line in done.stdout.partition("Job stats:")[2].partition("total")[0].splitlines():
-        rule, _, count = line.strip().partition(" ")
-        if count.strip().isdigit():
-            counts[rule] = int(count)
+    counts = jobs_of(done.stdout)
     counts.pop("all")
     assert counts == expected | ONCE
 

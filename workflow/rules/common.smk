@@ -27,6 +27,7 @@ from vacuagym.recipes import (
     scores_of,
     tables_of,
 )
+from vacuagym.tables.shards import is_made_by
 
 # The name under which another workflow imports this one; then `config` is what that workflow gives.
 MODULE = workflow.modifier.namespace
@@ -143,11 +144,35 @@ def source_files(dataset):
     ]
 
 
-def source_dates(dataset):
-    """When the files of a dataset of one's own were changed; a published list is the same whatever its date."""
-    if not is_own(dataset, DATASETS[dataset]):
-        return []
-    return [Path(path).stat().st_mtime_ns for path in source_files(dataset)]
+def geometries_of_shard(wildcards):
+    """Geometries that a shard of features is made of; if all that follows from the shard is in order, their date is ignored.
+
+    A job of geometries writes all shards again, after a change of the limit too. While such a job is due, Snakemake gives
+    the jobs behind it no other reason to run than their input, so where something is missing or outdated the input must
+    not be ancient. That of the last shard never is, so that what is made from the whole dataset is made again.
+    """
+    dataset, shard = wildcards.dataset, wildcards.shard
+    made = [
+        f"results/{table}/{dataset}/part-{shard}.parquet"
+        for table in ("features", "labels", "stability")
+    ]
+    geometries = geometries_for(TABLES, made[0])
+    is_last = made[0] == paths_of(TABLES, f"features/{dataset}")[-1]
+    changed = max(
+        (Path(path).stat().st_mtime_ns for path in source_files(dataset)), default=0
+    )
+    in_order = not is_last and all(
+        is_made_by(inside_run(path), TABLES[path])
+        and inside_run(path).stat().st_mtime_ns > changed
+        for path in made
+    )
+    return ancient(geometries) if in_order else geometries
+
+
+def inside_run(path):
+    """Where a file of the run is, if a prefix moves it."""
+    folder, _, rest = path.partition("/")
+    return Path(FOLDERS[folder], rest)
 
 
 def threads_of(rule):

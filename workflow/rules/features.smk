@@ -3,13 +3,7 @@
 
 rule build_features:
     input:
-        # not newer ones: a grown limit writes all shards of geometries again, and what they hold is in the recipe
-        geometries=lambda wildcards: ancient(
-            geometries_for(
-                TABLES,
-                "results/features/{dataset}/part-{shard}.parquet".format(**wildcards),
-            )
-        ),
+        geometries=geometries_of_shard,
         compiled=lambda wildcards: f"resources/compiled/{DATASETS[wildcards.dataset]}.txt",
     output:
         "results/features/{dataset}/part-{shard}.parquet",
@@ -23,7 +17,6 @@ rule build_features:
     params:
         recipe=recipe("results/features/{dataset}/part-{shard}.parquet"),
         source_rows=lambda wildcards: COUNTS[wildcards.dataset],
-        source_dates=lambda wildcards: source_dates(wildcards.dataset),
     message:
         "features of {wildcards.dataset}, shard {wildcards.shard}"
     script:

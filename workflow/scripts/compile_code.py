@@ -5,5 +5,6 @@ from _job import job
 with job(snakemake) as (_, [done]):
     from vacuagym.models.build import compile_code
 
-    compile_code(snakemake.wildcards.code)
+    code, datasets = snakemake.wildcards.code, snakemake.config["datasets"]
+    compile_code(code, generates=bool(datasets.get(code)) and datasets[code]["source"] == "generate")
     done.touch()

@@ -456,6 +456,8 @@ def _explain(error: Mapping, given: Mapping) -> str:
 def _expected(path: list[str]) -> str:
     """The values that a key takes, in words."""
     if path[0] == "datasets" and len(path) > 1 and path[1] not in _DATASETS:
+        if path[2:] == ["family"]:
+            return f"one of {', '.join(_OPEN)}"
         return f"{_OWN[1]}; the datasets of the project are {', '.join(_DATASETS)}".replace("`", "")
     name = ".".join(path)
     return [values for key, _, values, _ in described() if name == key or name.startswith(f"{key}.")][-1].replace(

@@ -52,7 +52,7 @@ def files_of(source: Path) -> list[Path]:
         raise InputError(source, "is neither a file nor a folder" if os.path.exists(source) else "does not exist")
     files = sorted(path for path in source.iterdir() if path.is_file() and not path.name.startswith("."))
     if not files:
-        raise InputError(source, "is a folder without files")
+        raise InputError(source, "is a folder without files; files in folders inside it are not read")
     return files
 
 

@@ -86,10 +86,13 @@ def matrices(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 def integers(text: str) -> list[int]:
     """The integers of a text, which blanks, commas or braces part; ValueError if there is anything else."""
+    words = [word for word in re.split(r"[\s,{}]+", text) if word]
     try:
-        return [int(word) for word in re.split(r"[\s,{}]+", text) if word]
+        return [int(word) for word in words]
     except ValueError:
-        raise ValueError("is not a list of integers") from None
+        other = next(word for word in words if not re.fullmatch(r"[+-]?\d+", word))
+        reason = f"is not a list of integers: it holds {other[:20]!r}; delete comments and all else that is no integer"
+        raise ValueError(reason) from None
 
 
 _PALP = re.compile(r"M:(\d+) (\d+) N:(\d+) (\d+) H:(\d+),(\d+)(?: \[(-?\d+)\])?")

@@ -59,7 +59,7 @@ def label_vacua(features: Path, labels: Path, stability: Path, recipe: dict) -> 
         check_rows(features, rows * model.draws, written)
 
 
-def compile_code(name: str) -> None:
+def compile_code(name: str, generates: bool) -> None:
     """Compile a family or a label model by using it once; what is compiled is kept for other processes.
 
     Each step has a process of its own, since compiling leaves much memory behind.
@@ -68,9 +68,13 @@ def compile_code(name: str) -> None:
     ----------
     name : str
         Of a family or of a label model.
+    generates : bool
+        Whether the run generates the complete list of the family.
     """
+    mark = name
     if name in FAMILIES:
-        steps = [FAMILIES[name].functions.generate] if FAMILIES[name].count and not is_compiled(name) else []
+        steps = [FAMILIES[name].functions.generate] if generates and not is_compiled(name) else []
+        mark = name if generates else f"{name}-own"
         steps.append(partial(_use_family, FAMILIES[name]))
     else:
         steps = [partial(_use_model, name, family) for family in FAMILIES.values()]
@@ -80,7 +84,7 @@ def compile_code(name: str) -> None:
         process.join()
         if process.exitcode:
             raise RuntimeError(f"compiling {name} failed with status {process.exitcode}, for the reason above")
-    mark_compiled(name)
+    mark_compiled(mark)
 
 
 def _use_family(family: Family) -> None:

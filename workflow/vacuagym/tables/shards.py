@@ -139,6 +139,15 @@ def read_recipe(path: Path) -> tuple[int, list[str], dict]:
         return file.metadata.num_rows, file.schema_arrow.names, json.loads(file.schema_arrow.metadata[_METADATA_KEY])
 
 
+def is_made_by(path: Path, recipe: dict) -> bool:
+    """Whether a table is there and says that this recipe made it; reads the footer alone, the rest may be damaged."""
+    try:
+        with _open(path) as file:
+            return json.loads((file.schema_arrow.metadata or {}).get(_METADATA_KEY, "{}")) == recipe
+    except InputError:
+        return False
+
+
 def check_input(path: Path, recipe: dict, reads: Sequence[str] = ()) -> dict:
     """Check that a table is whole and what the recipe of its reader expects; log which columns are read of it.
 

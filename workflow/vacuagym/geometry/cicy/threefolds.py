@@ -452,10 +452,13 @@ def _why_no_matrix(rows: list[list[int]]) -> str | None:
         return f"has {m} factors and {k} polynomials, at most {MAX_FACTORS} and {MAX_EQUATIONS} are known"
     if min(map(min, rows)) < 0 or max(map(max, rows)) > MAX_DEGREE:
         return f"has a degree that is not in 0 to {MAX_DEGREE}"
-    if sum(map(sum, rows)) - m - k != 3 or min(map(sum, rows)) < 2:
-        return f"is no Calabi-Yau threefold: its dimension is {sum(map(sum, rows)) - m - k}, expected 3"
+    if min(map(sum, rows)) < 2:
+        return "has a row whose degrees sum to less than 2; a row of sum n + 1 stands for a factor P^n"
+    if (dimension := sum(map(sum, rows)) - m - k) != 3:
+        reason = "a row of sum n + 1 stands for a factor P^n, a column for a polynomial"
+        return f"is no Calabi-Yau threefold: its dimension is {dimension}, expected 3; {reason}"
     if min(map(sum, zip(*rows, strict=True))) < 2:
-        return "has a linear polynomial"
+        return "has a linear polynomial; give the smaller matrix of the same threefold"
     return None
 
 

@@ -52,7 +52,8 @@ def parse(entry: str) -> tuple[dict, dict]:
     header = HEADER.fullmatch(first)
     if not header or str(DIM) not in header.groups()[:2]:
         raise ValueError(
-            "begins with no header such as '4 5' or '5 4', the rows and columns of the matrix that follows"
+            "begins with no header such as '4 5' or '5 4', the rows and columns of the matrix that follows; a comment may "
+            "stand behind these numbers, and nowhere else"
         )
     rows, columns = int(header[1]), int(header[2])
     matrix = [integers(line) for line in lines]

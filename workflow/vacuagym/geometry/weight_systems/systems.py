@@ -459,7 +459,10 @@ def parse(entry: str) -> tuple[dict, dict]:
     counts = tuple(sum(weight != 0 for weight in system[1:]) for system in systems)
     kind = _SHAPES.get((len(numbers), counts))
     if kind is None:
-        raise ValueError("is no degree with 5 weights, and no combination of 4 + 4, 4 + 3, 3 + 3 + 3 or 3 + 3 weights")
+        raise ValueError(
+            "is no degree with 5 weights, such as '5 1 1 1 1 1', and no combination of 4 + 4, 4 + 3, 3 + 3 + 3 or 3 + 3 "
+            "weights"
+        )
     weights = [sorted(system[1:]) if kind == 0 else system[1:] for system in systems]
     return {"kind": kind, "degrees": [system[0] for system in systems], "weights": sum(weights, [])}, given
 
