@@ -38,10 +38,15 @@ def _linear_regressor(seed: int, rows: int):
     return _by_rank(seed, rows, Ridge())
 
 
+def _passes(rows: int) -> int:
+    """Passes over the rows: few where the elements of lists are rows and there are very many."""
+    return max(1, min(60, 2_000_000 // rows))
+
+
 def _network_classifier(seed: int, rows: int):
     from sklearn.neural_network import MLPClassifier
 
-    return _by_rank(seed, rows, MLPClassifier((64, 64), alpha=1e-3, max_iter=60, random_state=seed))
+    return _by_rank(seed, rows, MLPClassifier((64, 64), alpha=1e-3, max_iter=_passes(rows), random_state=seed))
 
 
 def _network_regressor(seed: int, rows: int):
@@ -49,7 +54,7 @@ def _network_regressor(seed: int, rows: int):
     from sklearn.neural_network import MLPRegressor
     from sklearn.preprocessing import StandardScaler
 
-    network = MLPRegressor(hidden_layer_sizes=(64, 64), alpha=1e-3, max_iter=60, random_state=seed)
+    network = MLPRegressor(hidden_layer_sizes=(64, 64), alpha=1e-3, max_iter=_passes(rows), random_state=seed)
     return TransformedTargetRegressor(_by_rank(seed, rows, network), transformer=StandardScaler())
 
 
