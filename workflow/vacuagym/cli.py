@@ -154,6 +154,18 @@ def convert(family: str, source: Path, out: Path) -> None:
     click.echo(f"{sources.convert(FAMILIES[family], source, out):,} geometries in {out}")
 
 
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), default="docs/leaderboard")
+def leaderboard(folder: Path) -> None:
+    """Check the entries of a leaderboard and write the table of them.
+
+    Every folder in FOLDER is an entry. The table goes into README.md of FOLDER, which has the rules.
+    """
+    from vacuagym.publish.leaderboard import PAGE, write_table
+
+    click.echo(f"{write_table(folder)} scores in the table of {folder / PAGE}")
+
+
 def main() -> None:
     """Run the command line; bad input is one line on stderr and exit status 2, never a traceback. Text is UTF-8."""
     write_utf8(sys.stdout, sys.stderr)
