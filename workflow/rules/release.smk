@@ -114,6 +114,7 @@ rule build_release:
         code=source_hash(
             "publish/release",
             "publish/cards",
+            "publish/checksums",
             "publish/templates",
             "benchmark",
             "tables",

@@ -69,7 +69,7 @@ def read_scores(folder: Path) -> list[Score]:
         An entry lacks something, or its scores are not of a complete test part of a known edition.
     """
     if not (folder / PAGE).is_file():
-        raise InputError(folder / PAGE, "does not exist; expected the page of a leaderboard, its entries beside it")
+        raise InputError(folder / PAGE, "does not exist; name a leaderboard's folder")
     stamps = editions.known_stamps()
     scores = [score for entry in sorted(folder.glob("*/")) for score in _read_entry(entry, stamps)]
     names = [name for name, _ in stamps.values()]
