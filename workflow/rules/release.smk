@@ -116,6 +116,7 @@ rule build_release:
             "publish/cards",
             "publish/checksums",
             "publish/templates",
+            "publish/pages",
             "benchmark",
             "tables",
         ),

@@ -19,7 +19,7 @@ from vacuagym.errors import InputError
 from vacuagym.tables.frames import Run, read_frames, read_geometries, read_run
 from vacuagym.tables.shards import in_blocks, read_schema, write_text
 
-RECORDS = Path(__file__).parents[3] / "config" / "editions"
+RECORDS = Path(__file__).with_name("records")
 BLOCK = 1_000  # geometries
 _HEAD = ("table", "dataset", "block", "rows", "sha256")
 
