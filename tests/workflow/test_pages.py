@@ -5,9 +5,11 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import NamedTuple
 
+import polars as pl
 import pytest
 import yaml
 
@@ -153,6 +155,24 @@ def test_commands_do_what_they_say(clone, command):
 def test_code_runs(clone, block):
     before = next((text for start, text in BEFORE.items() if block.text.startswith(start)), "")
     python(clone, before + block.text)
+
+
+@pytest.mark.slow
+def test_palp_reads_what_the_page_prints_for_it(clone):
+    """The weights of a row give its Hodge numbers, its rays those of the labelled threefold."""
+    [block] = [block for block in PYTHON if 'row["rays"]' in block.text]
+    weights, *rays = python(clone, block.text).splitlines()
+    row = pl.read_parquet(clone / "results/features/ks/*.parquet").row(0, named=True)
+    program = next(Path(sysconfig.get_path("purelib")).rglob("poly-4d.x"), None)
+    program = program or shutil.which("poly-4d.x", path=sysconfig.get_path("scripts"))
+    assert program, "PALP's poly-4d.x is part of the test requirements"
+    own = [row["h11"], row["h21"]]
+    for text, option, expected in (
+        (weights, "-f", own),
+        ("\n".join(rays), "-fD", own[::-1] if row["is_mirror"] else own),
+    ):
+        done = subprocess.run([program, option], input=f"{text}\n", capture_output=True, text=True, check=True)
+        assert list(map(int, re.search(r"H:(\d+),(\d+)", done.stdout).groups())) == expected, done.stdout
 
 
 @pytest.mark.slow
