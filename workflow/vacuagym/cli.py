@@ -72,8 +72,10 @@ def verify(results: Path, remove: bool, edition: str | None) -> None:
     from vacuagym.publish import editions, manifest
 
     if remove:
-        _end_if_damaged(manifest.remove_damaged(results), "They are deleted: run the workflow again.")
-    _end_if_damaged(manifest.damaged(results), "Delete them with verify --remove, then run the workflow again.")
+        check, todo = manifest.remove_damaged, "They are deleted: run the workflow again."
+    else:
+        check, todo = manifest.damaged, "Delete them with verify --remove, then run the workflow again."
+    _end_if_damaged(check(results), todo)
     described = manifest.load(results)
     _say(f"{len(described['shards'] + described['files'])} files are as the manifest says")
     if edition:
