@@ -24,6 +24,7 @@ ELSEWHERE = {
     r"python3 tests/cluster/slurm.py up|.* --workflow-profile profiles/slurm.*": "tests/cluster/test_slurm.py",
     r"conda .*|apptainer .*|snakemake --cores 2": "need conda or Apptainer, and a network",
     r"snakemake .*": "names of targets and options within a sentence; the other tests of the workflow use them",
+    r".* --cores 2 scores": "tests/workflow/test_run.py, with fewer rows",
     r".* n_limit=null|.* n_limit=1000": "long; the same with fewer geometries is run",
     r"(\.venv/bin/python )?benchmarks/.*": "measurements, by hand; that they start is tested below",
     r"\.venv/bin/python -m pytest .*": "these tests",
@@ -35,11 +36,6 @@ BLOCKS_ELSEWHERE = {
     ("docs/running.md", "graph TD"): "a picture",
 }
 IN_PLACE_OF = {"FILE": "all.parquet", "FOLDER": "."}
-SETTINGS = {
-    "n_limit": 20,
-    "baselines": {"train_rows": 50, "test_rows": 50, "seeds": 1},
-    "active_learning": {"first_rows": 20, "batch_rows": 5, "rounds": 1, "seeds": 1},
-}
 # What the names in a block stand for, by the beginning of the block.
 BEFORE = {
     "from vacuagym.geometry.triangulations import kahler_cone": (
@@ -113,9 +109,7 @@ def clone(tmp_path_factory):
         (folder / name).symlink_to(ROOT / name)
     (folder / ".venv").symlink_to(sys.prefix)
     shutil.copytree(ROOT / "docs", folder / "docs")
-    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
-    for key, value in SETTINGS.items():
-        config[key] = config[key] | value if isinstance(value, dict) else value
+    config = yaml.safe_load((ROOT / "config" / "config.yaml").read_text()) | {"n_limit": 20}
     (folder / "config").mkdir()
     (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
     (folder / "my-long-list.txt.gz").write_text("5 1 1 1 1 1\n")  # plain text; the content decides, not the name
