@@ -188,7 +188,7 @@ def test_configurations_modules_and_messages_are_right(clone, tmp_path, block):
         assert "snakefile:" in block.text
         (tmp_path / "Snakefile").write_text(block.text.replace("path/to/the/clone", str(clone)))
         (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"vacuagym": {"n_limit": 20}}))
-        assert "gym_label_vacua" in run(tmp_path, f"{snakemake} --configfile mine.yaml gym/results/manifest.json")
+        assert "gym_label_vacua" in run(tmp_path, f"{snakemake} gym/results/manifest.json --configfile mine.yaml")
 
 
 @pytest.mark.slow
