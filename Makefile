@@ -43,8 +43,8 @@ bench: run .venv/installed-test .venv-cytools/installed
 	.venv/bin/python benchmarks/bench_memory.py
 
 lint: .venv/installed-test
-	.venv/bin/ruff check workflow tests benchmarks
-	.venv/bin/ruff format --check workflow tests benchmarks
+	.venv/bin/ruff check workflow tests benchmarks docs
+	.venv/bin/ruff format --check workflow tests benchmarks docs
 	.venv/bin/snakefmt --check Snakefile workflow
 	.venv/bin/snakemake --lint
 

@@ -1,23 +1,28 @@
 """The command line: what each command prints, and its exit status."""
 
 import json
+import subprocess
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from vacuagym import cli as command_line
 from vacuagym.benchmark import loading, scoring
+from vacuagym.benchmark.splits import COLUMNS
 from vacuagym.cli import cli
+from vacuagym.errors import InputError
 from vacuagym.fingerprints import file_sha256
-from vacuagym.publish import manifest
+from vacuagym.publish import checksums, manifest
+from vacuagym.tables.shards import new_shard
 
 DICTIONARY = "table,column,type,unit,meaning,source,role\nsplits,part,string,1,One of three.,,key\n"
 MEMORY = "rule\twildcards\tmem_mb\tpeak_mb\trows\tseconds\nbuild_split\tsplit=iid\t300\t{}\t0\t1.0\n"
 
 
-def call(*arguments):
+def call(*arguments, fails=False):
     """Exit status and output of a command."""
-    done = CliRunner().invoke(cli, list(map(str, arguments)))
+    done = CliRunner().invoke(cli, list(map(str, arguments)), catch_exceptions=not fails)
     assert done.exception is None or isinstance(done.exception, SystemExit)
     return done.exit_code, done.output
 
@@ -52,6 +57,20 @@ def test_help_explains_every_command_and_option_in_80_columns(name):
             assert f"{option.name.upper()}" in words.partition("Options:")[0].replace("Usage:", "", 1)
 
 
+@pytest.fixture
+def release(tmp_path):
+    """A release of one table and one task."""
+    folder = tmp_path / "release"
+    with new_shard(folder / "splits" / "iid.parquet", COLUMNS, {"table": "splits"}) as write:
+        part = np.array(["train", "train", "train", "test"])
+        write({"dataset": np.full(4, "ks"), "geometry_id": np.arange(4), "part": part})
+    (folder / "data_dictionary.csv").write_text(DICTIONARY)
+    (folder / "edition.json").write_text('{"edition": "mini", "content": "abc", "version": "7.8.9"}')
+    (folder / "inputs.json").write_text('{"barrier": {"ks": {}, "mine": {}}}')
+    checksums.write_checksums(folder, {})
+    return folder
+
+
 def test_verify_names_what_is_damaged_and_removes_it_on_request(results):
     assert call("verify", "--results", results) == (0, "1 files are as the manifest says\n")
     path = results / "data_dictionary.csv"
@@ -60,6 +79,56 @@ def test_verify_names_what_is_damaged_and_removes_it_on_request(results):
     assert status == 1 and str(path) in text and path.exists()
     status, text = call("verify", "--results", results, "--remove")
     assert status == 1 and str(path) in text and not path.exists()
+
+
+def test_verify_compares_a_release_with_its_checksums(release, monkeypatch):
+    done = subprocess.run(["sha256sum", "--check", "SHA256SUMS"], cwd=release, capture_output=True, text=True)
+    assert done.returncode == 0 and done.stdout.count(": OK") == 4
+    (release / ".hidden").touch()
+    assert call("verify", "--results", release) == (0, "4 files are as SHA256SUMS says\n")
+    monkeypatch.chdir(release)
+    assert call("verify") == (0, "4 files are as SHA256SUMS says\n")
+    (release / "edition.json").unlink()
+    (release / "inputs.json").write_text("{}")
+    (release / "splits" / "more.parquet").touch()
+    assert call("verify") == (
+        1,
+        "edition.json is missing\ninputs.json has another sha256\nsplits/more.parquet is not in the release\n"
+        "Get them again.\n",
+    )
+    with pytest.raises(InputError, match="is a release: --remove and --edition are for a run"):
+        call("verify", "--remove", fails=True)
+    (release / "SHA256SUMS").write_text("no checksum")
+    with pytest.raises(InputError, match="SHA256SUMS: cannot be read"):
+        call("verify", fails=True)
+
+
+def test_status_of_a_release_says_what_it_is(release, monkeypatch):
+    monkeypatch.chdir(release)
+    status, text = call("status")
+    lines = text.splitlines()
+    assert status == 0
+    assert lines[:3] == ["release of VacuaGym 7.8.9, edition mini", "task barrier: ks, mine", "splits: iid"]
+    assert ["splits", "1", "4"] in [line.split()[:3] for line in lines]
+    status, text = call("describe", "iid")
+    assert ["ks", "3", "0", "0", "1"] in [line.split() for line in text.splitlines()]
+
+
+ALL = (["status"], ["describe"], ["describe", "h11"], ["verify"], ["evaluate", "x.parquet", "--split", "iid"])
+
+
+@pytest.mark.parametrize("command", [*ALL, ["memory"], ["leaderboard"], ["convert", "--family", "ks", "a.txt", "b"]])
+def test_in_an_empty_folder_a_line_says_what_is_missing_and_what_to_do(tmp_path, monkeypatch, capsys, command):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["vacuagym", *command])
+    with pytest.raises(SystemExit) as end:
+        command_line.main()
+    output = capsys.readouterr()
+    assert end.value.code == 2 and output.out == ""
+    [line] = output.err.splitlines()
+    missing = {"memory": "logs/memory.tsv", "leaderboard": "docs/leaderboard/README.md", "convert": "a.txt"}
+    assert line.startswith(f"error: {missing.get(command[0], 'results')}: ") and len(line) <= 80
+    assert any(todo in line for todo in ("run the workflow", "name a", "expected a file"))
 
 
 @pytest.mark.parametrize(("peak", "status"), [(50.0, 1), (70.0, 0), (290.0, 0), (310.0, 1)])
@@ -77,7 +146,9 @@ def test_status_and_describe_print_what_there_is(results, tmp_path):
     assert status == 0 and "n_limit 7" in text
     assert ["build_split", "1", "95", "300"] in [line.split() for line in text.splitlines()]
     assert call("describe", "part", "--results", results) == (0, "part: string, key, in splits. One of three.\n")
-    assert call("describe", "--results", results) == (0, f"{'splits':<20}   1 columns\n")
+    status, text = call("describe", "--results", results)
+    assert status == 0 and text.startswith(f"{'splits':<20}   1 columns\ndataset:\ntask: ")
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_evaluate_hands_its_options_to_the_task_and_prints_what_it_says(results, tmp_path, monkeypatch):
@@ -118,10 +189,11 @@ def test_the_main_task_is_scored_unless_another_is_named(results, tmp_path, monk
     assert call("evaluate", predictions, "--split", "iid", "--results", results, "--json") == (0, "{}\n")
 
 
-def test_bad_input_is_one_line_on_stderr(results, monkeypatch, capsys):
+def test_bad_input_is_a_message_on_stderr(results, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["vacuagym", "describe", "parts", "--results", str(results)])
     with pytest.raises(SystemExit) as end:
         command_line.main()
     output = capsys.readouterr()
     assert end.value.code == 2 and output.out == ""
-    assert output.err.startswith("error: parts: is no dataset") and output.err.count("\n") == 1
+    assert output.err.startswith("error: parts: is no dataset") and "Traceback" not in output.err
+    assert max(map(len, output.err.splitlines())) <= 80

@@ -170,6 +170,24 @@ def test_files_frames_and_arrays_score_alike(run, task, tmp_path):
     assert found["metrics"]["macro_f1"] == expected["metrics"]["macro_f1"]
 
 
+def test_the_hash_is_that_of_the_predictions_that_are_scored(run, task, tmp_path):
+    rows = truth_of(run)
+    keys = ["dataset", "geometry_id", "sample"]
+    rows = rows.select(*keys, pl.col("stability").replace("marginal", "stable"))
+    hashes = {
+        task.evaluate(frame)["predictions"] for frame in (rows, rows.reverse(), rows.select(*keys[::-1], "stability"))
+    }
+    rows.write_csv(tmp_path / "predictions.csv")
+    hashes |= {task.evaluate(tmp_path / "predictions.csv")["predictions"]}
+    part = task.test.select(keys).join(rows, on=keys)  # the rows that take part alone
+    hashes |= {task.evaluate(part)["predictions"]}
+    assert len(hashes) == 1
+    other = part.with_columns(
+        stability=pl.when(pl.int_range(pl.len()) == 3).then(pl.lit("failed")).otherwise("stability")
+    )
+    assert task.evaluate(other)["predictions"] not in hashes
+
+
 def test_rows_that_take_no_part_may_be_predicted_too(run, task):
     every = truth_of(run).drop("controlled")
     assert task.evaluate(every)["metrics"]["macro_f1"]["value"] == 1.0

@@ -52,7 +52,7 @@ def test_status_of_a_run_without_and_with_a_manifest(run):
     lines = list(status(results, memory))
     assert lines[:2] == ["version 0, seed 7, n_limit null", "model supergravity, 3 draws per geometry"]
     assert ["splits", "2", "1,234", "20.00"] in [line.split() for line in lines]
-    assert "and data_dictionary.csv" in lines
+    assert "and data_dictionary.csv" in lines and max(map(len, lines)) <= 80
     memory.unlink()
     assert list(status(results, memory)) == lines[: lines.index("and data_dictionary.csv") + 1]
 
@@ -60,29 +60,38 @@ def test_status_of_a_run_without_and_with_a_manifest(run):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        (None, ["features/ks", "labels/fth6d", "splits"]),
+        (None, ["features/ks", "labels/fth6d", "dataset: ks, fth6d", "task: stability", "split: iid", "class: stable"]),
         ("ks", ["201,230 geometries. Kreuzer–Skarke", "features/ks", "labels/ks"]),
-        ("labels/ks", ["stability", "outcome", "condensate_rank", "coupling"]),
+        ("labels/ks", ["stability: string, outcome", "condensate_rank: float32, coupling"]),
         ("h11", ["h11: int32, feature, in features/ks", "features/fth6d", "Hodge number"]),
         ("potential_value", ["outcome, in labels/ks, labels/fth6d", "Unit: M_P^4."]),
+        ("fth6d_gauge", ["a task, one row per geometry. Predict, from", "It predicts gauge_algebras, h11"]),
+        ("stability", ["a task, one row per draw", "ranked by macro_f1", "stability: string, outcome, in labels/ks"]),
+        ("iid", ["a split. 70/15/15", "geometries train val ood_val test ks 0 1,200 0 0"]),
+        ("cicy3_random_30", ["a split. A random 30%"]),
+        ("runaway", ["runaway: a class of supergravity: no critical point exists"]),
     ],
 )
-def test_datasets_tables_and_columns_are_described(run, name, expected):
-    text = "\n".join(describe(run[0], name))
+def test_every_kind_of_name_is_described_in_80_columns(run, name, expected):
+    lines = list(describe(run[0], name))
+    text = " ".join(" ".join(lines).split())
     for part in expected:
         assert part in text
+    assert max(map(len, lines)) <= 80
     if name == "ks":
         assert "fth6d" not in text
     if name is None:
-        assert f"{'splits':<20}{len(COLUMNS):>4} columns" in text.splitlines()
+        assert f"{'splits':<20}{len(COLUMNS):>4} columns" in lines
     if name == "labels/ks":
-        assert len(text.splitlines()) == len(MODELS["supergravity"].columns)
+        assert len([line for line in lines if line[0] != " "]) == len(MODELS["supergravity"].columns)
+    if name == "runaway":
+        assert "toy_eft" not in text  # which means something else by it
 
 
 def test_unknown_names_come_with_those_that_are_close(run):
     with pytest.raises(InputError, match="do you mean .*stability"):
         list(describe(run[0], "stabilty"))
-    with pytest.raises(InputError, match="the tables are features/ks"):
+    with pytest.raises(InputError, match="describe without a name lists what there is"):
         list(describe(run[0], "zzzzzz"))
 
 

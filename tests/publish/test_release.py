@@ -18,6 +18,7 @@ from vacuagym.benchmark.tasks import TASKS
 from vacuagym.errors import InputError
 from vacuagym.fingerprints import file_sha256
 from vacuagym.publish import dictionary, release
+from vacuagym.publish.checksums import damaged, read_checksums
 from vacuagym.schema import COUPLING, DRAW_KEYS, FEATURE, GEOMETRY_KEYS, KEY, OUTCOME, Column, names_of
 from vacuagym.tables.frames import to_arrow
 from vacuagym.tables.shards import arrow_schema, new_shard, read_recipe
@@ -185,7 +186,7 @@ def test_every_geometry_and_draw_is_released_once_in_the_file_of_its_parts(tmp_p
                 assert frame.equals(rows.filter(**of_file).drop(NAMES), null_equal=True)  # in the order of the run
                 made = {"table": f"release/{table}/{dataset}", "dataset": dataset, "family": dataset, "parts": of_file}
                 assert read_recipe(path)[2] == made
-    files = ["README.md", "data_dictionary.csv", "edition.json", "inputs.json", "validation.json"]
+    files = ["README.md", "SHA256SUMS", "data_dictionary.csv", "edition.json", "inputs.json", "validation.json"]
     folders = ["features", "labels", "outcomes", "protocols", "splits"]
     assert sorted(path.name for path in out.iterdir()) == sorted([*files, *folders])
     assert not list(out.rglob("*.scratch"))
@@ -208,6 +209,14 @@ def test_types_are_those_of_the_dictionary(tmp_path, texts):
 def _table(texts, name):
     table, _, dataset = name.partition("/")
     return next(found for found in texts["tables"][dataset] if found.name == table)
+
+
+def test_every_file_has_its_checksum(tmp_path, texts):
+    out = tmp_path / "release"
+    release.build_release(files_of(tmp_path, a_run()), out)
+    files = {path.relative_to(out).as_posix(): file_sha256(path) for path in out.rglob("*") if path.is_file()}
+    del files["SHA256SUMS"]
+    assert read_checksums(out) == files and list(damaged(out)) == []
 
 
 def test_splits_and_protocols_are_copied(tmp_path, texts):

@@ -28,6 +28,17 @@ def snakemake(folder, lines="", *arguments, snakefile=WORKFLOW, rules="use rule 
     return done.returncode, done.stdout + done.stderr
 
 
+# What a release takes from files that stand outside the package in the repository.
+TEXTS = """
+import yaml
+from vacuagym.models import MODELS
+from vacuagym.publish import cards, editions
+print(*(name for name, _ in editions.known_stamps().values() if name == "mini"), cards._page("LICENSE").split()[0])
+print(yaml.safe_load(cards._page("CITATION.cff"))["title"])
+print(*(name for name, model in MODELS.items() if f"# The label model `{name}`" in cards._label_text(model)))
+"""
+
+
 def jobs_of(text):
     """The jobs of each rule in the text of a plan."""
     return {rule: int(jobs) for rule, jobs in re.findall(r"^(\w+) +(\d+)$", text, re.MULTILINE)}
@@ -77,8 +88,11 @@ def test_a_prefix_moves_what_is_made_and_not_what_is_read(tmp_path, lines, resul
 def test_the_package_may_be_installed_instead_of_standing_beside_the_rules(tmp_path):
     source, site = tmp_path / "source", tmp_path / "site"
     for name in ("workflow", "envs"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+        shutil.copytree(ROOT / name, source / name, symlinks=True, ignore=ignored)
+    shutil.copytree(ROOT / "docs", source / "docs")
+    shutil.copytree(ROOT / "config" / "editions", source / "config" / "editions")
+    for name in ("pyproject.toml", "README.md", "LICENSE", "CITATION.cff"):
         shutil.copy(ROOT / name, source)
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     subprocess.run([*command, "--target", str(site), str(source)], check=True, capture_output=True)
@@ -93,3 +107,12 @@ def test_the_package_may_be_installed_instead_of_standing_beside_the_rules(tmp_p
     target = "results/data_dictionary.csv"  # a job that needs the package and nothing compiled
     code, text = snakemake(folder, lines, target, snakefile=snakefile, rules=rules, **installed)
     assert code == 0 and (folder / target).exists(), text
+    done = subprocess.run(
+        [sys.executable, "-c", TEXTS],
+        cwd=folder,
+        env=os.environ | installed,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["mini", "Apache", "VacuaGym", "supergravity", "toy_eft"], done.stderr

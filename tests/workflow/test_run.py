@@ -150,11 +150,24 @@ def test_scores_of_a_run(small, tmp_path):
 def test_the_smallest_runs_end_well_and_say_what_they_lack(small, tmp_path, n_limit):
     folder = tmp_path / "copy"
     shutil.copytree(small, folder)
-    done = snakemake(folder, "--config", f"n_limit={n_limit}")
+    targets = ["all", "release"] if n_limit == 1 else []
+    done = snakemake(folder, *targets, "--config", f"n_limit={n_limit}")
     assert done.returncode == 0, done.stdout + done.stderr
     log = (folder / "logs" / "count_split_classes" / "all.log").read_text()
     assert "error" not in log
     assert n_limit > 5 or ("part test of ood_euler" in log and "raise n_limit" not in log)
+
+
+def test_a_geometry_of_ones_own_has_a_release(tmp_path):
+    """Alone, so that no split has rows in all of its parts."""
+    (tmp_path / "my.txt").write_text("{5}\n")
+    mine = {"ks": None, "cicy3": None, "fth6d": None, "mine": {"family": "cicy3", "source": str(tmp_path / "my.txt")}}
+    folder = new_folder(tmp_path / "run", n_limit=None, datasets=mine)
+    done = snakemake(folder, "release")
+    assert done.returncode == 0, done.stdout + done.stderr
+    release = folder / "results" / "release"
+    text = (release / "README.md").read_text(encoding="utf-8")
+    assert "| `mine` | 1 | 3 |" in text and "| `cicy3_hodge` |" in text and "configs" not in front_matter(release)
 
 
 def test_a_part_without_two_classes_ends_a_run_that_is_large_enough(small, tmp_path):
@@ -227,7 +240,8 @@ def test_damage_is_found_removed_and_made_good(small, tmp_path):
     for arguments in ([], ["--remove"]):
         bad = subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True)
         assert bad.returncode == 1
-        assert len(bad.stdout.splitlines()) == len(victims)
+        named = [line for line in bad.stdout.splitlines() if not line.startswith(" ")]  # the rest of a wrapped line
+        assert len(named) == len(victims) + 1  # and what to do
         assert all(path.relative_to(folder).as_posix() in bad.stdout for path in victims)
     again = snakemake(folder)
     assert again.returncode == 0, again.stdout + again.stderr

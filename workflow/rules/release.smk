@@ -39,7 +39,7 @@ rule hash_content:
     resources:
         mem_mb=mem_mb_of("hash_content"),
     params:
-        code=source_hash("publish/editions"),
+        code=source_hash("publish/editions", "benchmark/values"),
     message:
         "hashes of the values, by which an edition is known"
     script:
@@ -114,7 +114,9 @@ rule build_release:
         code=source_hash(
             "publish/release",
             "publish/cards",
+            "publish/checksums",
             "publish/templates",
+            "publish/pages",
             "benchmark",
             "tables",
         ),

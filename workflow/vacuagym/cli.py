@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -10,12 +11,30 @@ from vacuagym import __version__
 from vacuagym.errors import InputError
 from vacuagym.run import write_utf8
 
+
+def _say(*texts: str, err: bool = False) -> None:
+    """Print texts in lines of at most 80 columns."""
+    from vacuagym.publish.overview import wrapped
+
+    for text in texts:
+        click.echo("\n".join(wrapped(text)), err=err)
+
+
+def _folder(context: click.Context, option: click.Parameter, given: Path | None) -> Path:
+    """The folder that is named; without a name `results`, or this folder if it is a release."""
+    from vacuagym.publish.checksums import is_release
+
+    folder = given or Path("." if is_release(Path()) else "results")
+    if not folder.is_dir():
+        raise InputError(folder, "is no folder; run the workflow here, or name one: --results")
+    return folder
+
+
 RESULTS = click.option(
     "--results",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default="results",
-    show_default=True,
-    help="Folder with the results of a run, or a release.",
+    type=click.Path(path_type=Path),
+    callback=_folder,
+    help="Folder with the results of a run, or a release.  [default: results, or this folder if it is a release]",
 )
 MEMORY = click.option(
     "--memory",
@@ -38,27 +57,41 @@ def cli() -> None:
 @click.option("--remove", is_flag=True, help="Delete damaged files, so that the next run makes them again.")
 @click.option("--edition", help="Compare the values with those of an edition too, for example 1.0.")
 def verify(results: Path, remove: bool, edition: str | None) -> None:
-    """Check every file against the manifest.
+    """Check every file of a run against its manifest, or of a release against its checksums.
 
-    The exit status is 1 if any file is missing, damaged or not in the manifest, or if values are not those of the edition.
+    The exit status is 1 if any file is missing, damaged or unknown, or if values are not those of the edition.
     """
+    from vacuagym.publish import checksums
+
+    if checksums.is_release(results):
+        if remove or edition:
+            raise InputError(results, "is a release: --remove and --edition are for a run")
+        _end_if_damaged(checksums.damaged(results), "Get them again.")
+        _say(f"{len(checksums.read_checksums(results))} files are as {checksums.CHECKSUMS} says")
+        return
     from vacuagym.publish import editions, manifest
 
-    found = list((manifest.remove_damaged if remove else manifest.damaged)(results))
-    todo = "deleted; rerun the workflow" if remove else "delete it with verify --remove, then rerun the workflow"
-    for path, reason in found:
-        click.echo(f"{path} {reason}; {todo}")
-    if found:
-        sys.exit(1)
+    if remove:
+        check, todo = manifest.remove_damaged, "They are deleted: run the workflow again."
+    else:
+        check, todo = manifest.damaged, "Delete them with verify --remove, then run the workflow again."
+    _end_if_damaged(check(results), todo)
     described = manifest.load(results)
-    click.echo(f"{len(described['shards'] + described['files'])} files are as the manifest says")
+    _say(f"{len(described['shards'] + described['files'])} files are as the manifest says")
     if edition:
         found = list(editions.differences(editions.content_of(manifest.run_of(results)), edition))
-        for line in found:
-            click.echo(line)
+        _say(*found)
         if found:
             sys.exit(1)
-        click.echo(f"every value is that of edition {edition}")
+        _say(f"every value is that of edition {edition}")
+
+
+def _end_if_damaged(found: Iterable[tuple[Path, str]], todo: str) -> None:
+    """Name the damaged files and what to do, and end with status 1, if there are any."""
+    lines = [f"{path} {reason}" for path, reason in found]
+    if lines:
+        _say(*lines, todo)
+        sys.exit(1)
 
 
 @cli.command()
@@ -71,22 +104,21 @@ def memory(table: Path) -> None:
     from vacuagym.job import check_declared_memory
 
     faults = list(check_declared_memory(table))
-    for fault in faults:
-        click.echo(fault)
+    _say(*faults)
     if faults:
         sys.exit(1)
-    click.echo("every rule used between a fifth and all of the memory it declares")
+    _say("every rule used between a fifth and all of the memory it declares")
 
 
 @cli.command()
-@click.argument("predictions", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("predictions", type=click.Path(path_type=Path))
 @click.option("--split", required=True, help="Name of the split, for example iid.")
 @click.option("--task", default="stability", show_default=True, help="Name of the task.")
 @click.option("--dataset", help="Dataset that is predicted.  [default: all]")
 @click.option("--part", default="test", show_default=True, help="Part of the split that is predicted.")
 @click.option(
     "--against",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     help="Other predictions of the same rows, to compare with.",
 )
 @RESULTS
@@ -116,9 +148,10 @@ def evaluate(predictions, split, task, dataset, part, against, results, resample
 @RESULTS
 @MEMORY
 def status(results: Path, table: Path) -> None:
-    """Show what a run has made.
+    """Show what a run has made, or what a release holds.
 
-    Lists its tables with their rows and sizes, and the memory its jobs used.
+    Lists its tables with their rows and sizes; of a release its edition, tasks and splits, of a run the memory that its jobs
+    used.
     """
     from vacuagym.publish import overview
 
@@ -130,9 +163,9 @@ def status(results: Path, table: Path) -> None:
 @click.argument("name", required=False)
 @RESULTS
 def describe(name: str | None, results: Path) -> None:
-    """Explain NAME: a dataset, a table or a column.
+    """Explain NAME: a dataset, table, column, task, split or class.
 
-    Without NAME, list the tables. Examples of tables and columns are splits and h11.
+    Without NAME, list them, but for the columns. Examples are ks, labels/ks, h11, barrier, iid and saddle.
     """
     from vacuagym.publish import overview
 
@@ -142,7 +175,7 @@ def describe(name: str | None, results: Path) -> None:
 
 @cli.command()
 @click.option("--family", required=True, help="Family of the geometries, for example ks.")
-@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", type=click.Path(path_type=Path))
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 def convert(family: str, source: Path, out: Path) -> None:
     """Convert the geometries of SOURCE to the parquet file OUT.
@@ -151,14 +184,28 @@ def convert(family: str, source: Path, out: Path) -> None:
     """
     from vacuagym.geometry import FAMILIES, sources
 
-    click.echo(f"{sources.convert(FAMILIES[family], source, out):,} geometries in {out}")
+    if not source.exists():
+        raise InputError(source, "does not exist; expected a file or a folder of geometries")
+    _say(f"{sources.convert(FAMILIES[family], source, out):,} geometries in {out}")
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path), default="docs/leaderboard")
+def leaderboard(folder: Path) -> None:
+    """Check the entries of a leaderboard and write the table of them.
+
+    Every folder in FOLDER is an entry. The table goes into README.md of FOLDER, which has the rules.
+    """
+    from vacuagym.publish.leaderboard import PAGE, write_table
+
+    _say(f"{write_table(folder)} scores in the table of {folder / PAGE}")
 
 
 def main() -> None:
-    """Run the command line; bad input is one line on stderr and exit status 2, never a traceback. Text is UTF-8."""
+    """Run the command line; bad input is a message on stderr and exit status 2, never a traceback. Text is UTF-8."""
     write_utf8(sys.stdout, sys.stderr)
     try:
         cli()
     except InputError as error:
-        click.echo(f"error: {error}", err=True)
+        _say(f"error: {error}", err=True)
         sys.exit(2)

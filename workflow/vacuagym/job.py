@@ -159,6 +159,8 @@ def check_declared_memory(table: Path) -> Iterator[str]:
         with open(table, newline="", encoding="utf-8") as file:
             jobs = {(row["rule"], row["wildcards"]): row for row in csv.DictReader(file, delimiter="\t")}
         rows = [(rule, float(row["mem_mb"]), float(row["peak_mb"])) for (rule, _), row in jobs.items()]
+    except FileNotFoundError:
+        raise InputError(table, "does not exist; run the workflow first, or name a table") from None
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise InputError(
             table, f"is no table of {', '.join(MEMORY_COLUMNS)} ({error}); run the workflow first"

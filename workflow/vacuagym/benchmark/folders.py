@@ -14,6 +14,7 @@ from vacuagym.schema import DRAW_KEYS, GEOMETRY_KEYS, PARTS, Column, names_of
 from vacuagym.tables.shards import read_recipe
 
 EDITION = "edition.json"
+INPUTS = "inputs.json"  # of a release
 DICTIONARY = "data_dictionary.csv"
 PROTOCOLS = "protocols"
 _GROUP = "duplicate_group"

@@ -11,6 +11,7 @@ from vacuagym.benchmark import metrics
 from vacuagym.benchmark.metrics import KINDS, Interval, Scores, Tally
 from vacuagym.benchmark.predictions import TRUTH, Loaded, probability_columns, with_truth
 from vacuagym.benchmark.tasks.base import Target
+from vacuagym.benchmark.values import values_sha256
 from vacuagym.schema import CLASSES, Column, names_of
 from vacuagym.tables.arrays import Ragged
 from vacuagym.tables.shards import new_shard
@@ -45,9 +46,10 @@ def evaluate(loaded: Loaded, predictions, against=None, part: str = "test", n_re
     Returns
     -------
     dict
-        task, split, part, edition; metrics: {name: {value, low, high}}, the mean over datasets; datasets: {name: {rows,
-        groups, metrics, and for classes classes: {class: {rows, recall, f1}}}}; difference: as metrics, if there is
-        ``against``, of the first predictions minus the others, and by dataset too.
+        task, split, part, edition; predictions: their hash, see `predictions_sha256`; metrics: {name: {value, low, high}},
+        the mean over datasets; datasets: {name: {rows, groups, metrics, and for classes classes: {class: {rows, recall,
+        f1}}}}; difference: as metrics, if there is ``against``, of the first predictions minus the others, and by dataset
+        too.
 
     Raises
     ------
@@ -62,6 +64,7 @@ def evaluate(loaded: Loaded, predictions, against=None, part: str = "test", n_re
         "split": loaded.split,
         "part": part,
         "edition": loaded.folder.edition,
+        "predictions": predictions_sha256(rows, loaded),
         "metrics": _as_dict(found.mean),
         "datasets": {
             dataset: {
@@ -80,6 +83,16 @@ def evaluate(loaded: Loaded, predictions, against=None, part: str = "test", n_re
         for dataset in rows:
             report["datasets"][dataset]["difference"] = _as_dict(found.families[dataset])
     return report
+
+
+def predictions_sha256(rows: Mapping[str, pl.DataFrame], loaded: Loaded) -> str:
+    """SHA-256 (hex) of the predictions that are scored, as `with_truth` gives them: not of the file they stood in."""
+    said = [*loaded.targets, *(name for target in loaded.task.targets for name in probability_columns(target))]
+    return values_sha256(pl.concat(_there(frame, [*loaded.keys, *said]) for frame in rows.values()))
+
+
+def _there(rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    return rows.select(name for name in names if name in rows.columns)
 
 
 def _as_dict(intervals: Mapping[str, Interval]) -> dict[str, dict[str, float | None]]:
@@ -116,7 +129,7 @@ def _score_target(target: Target, rows: pl.DataFrame) -> Scores:
         [_array(rows[prefix + name]) if prefix + name in rows.columns else None for name in names]
         for prefix in (TRUTH, "")
     )
-    p = rows.select(name for name in probability_columns(target) if name in rows.columns).to_numpy()
+    p = _there(rows, probability_columns(target)).to_numpy()
     if target.kind == "integers":
         truth, said = ([np.stack(values, axis=1).astype(np.int64)] for values in (truth, said))
     elif target.kind == "classes":

@@ -19,8 +19,8 @@ from vacuagym.models import MODELS
 from vacuagym.models.base import LabelModel
 from vacuagym.schema import CLASSES, DRAW_KEYS, Column
 
-ROOT = Path(__file__).parents[3]
 TEMPLATES = Path(__file__).with_name("templates")
+PAGES = Path(__file__).with_name("pages")  # links to files of the clone, which an installed package has too
 VERDICTS = {True: "yes", False: "no", None: "not judged: too few rows"}
 _PARQUET = "application/x-parquet"
 
@@ -70,12 +70,11 @@ def texts(
     judged = [
         (c["check"], c["dataset"], f"{c['value']:.6g}", c["condition"], VERDICTS[c["passed"]]) for c in checks["checks"]
     ]
-    of_configs = [_config_row(config, shards, splits) for config in configs]
     there = {name: [column for table in some for column in table.columns] for name, some in tables.items()}
     tasks = [
         (f"`{task.name}`", task.row, task.text)
         for task in TASKS.values()
-        if any(task.applies(name, columns) for name, columns in there.items())
+        if any(task.applies(_family(run, name).name, columns) for name, columns in there.items())
     ]
     values = {
         "version": run["version"],
@@ -90,25 +89,23 @@ def texts(
         "geometry_table": _table(("dataset", "geometries", "rows", "what"), geometries),
         "label_note": model.text,
         "toy_note": model.toy_text,
-        "example": next((config.name for config in configs if len(config.datasets) == 1), configs[0].name),
         "example_dataset": next(iter(datasets)),
         "task_table": _table(("task", "one row per", "what"), tasks),
-        "config_table": _table(("configuration", "columns", *VIEW.values()), of_configs),
         "split_list": "\n".join(f"- `{split}`: {_split_text(split, config)}" for split in splits),
         "split_names": ", ".join(f"`{split}`" for split in splits),
         "class_table": _table(("class", *datasets), classes),
         "check_table": _table(("check", "dataset", "value", "condition", "passed"), judged),
         "citations": citations(run, tables).strip(),
         "size": _size(sum(rows.values())),
-        "configs": _configs_text(configs),
-        "features": _features_text(configs, tables),
+        "head": _head(configs, tables),
+        "loading": _loading_text(configs, shards, splits),
     }
     return {
         "README.md": _filled("README.md", values),
         "DATASHEET.md": _filled("DATASHEET.md", values),
         "LABELS.md": _label_text(model),
         "CITATION.bib": citations(run, tables),
-        "LICENSE": (ROOT / "LICENSE").read_text(encoding="utf-8"),
+        "LICENSE": _page("LICENSE"),
         "croissant.json": json.dumps(croissant(run, tables, shards, values), indent=1, ensure_ascii=False) + "\n",
     }
 
@@ -120,8 +117,12 @@ def _family(run: dict, dataset: str) -> Family:
 def _label_text(model: LabelModel) -> str:
     """The page that describes a label model, or what its record says if there is no page."""
     if model.document:
-        return (ROOT / model.document).read_text(encoding="utf-8")
+        return _page(Path(model.document).name)
     return f"# The label model `{model.name}`\n\n{model.text}\n\n{model.toy_text}\n"
+
+
+def _page(name: str) -> str:
+    return (PAGES / name).read_text(encoding="utf-8")
 
 
 def _filled(template: str, values: Mapping) -> str:
@@ -146,26 +147,37 @@ def _split_text(split: str, config: dict) -> str:
     return SPLITS[split].text + (f" The smallest held out is {limits}." if limits else "")
 
 
-def _configs_text(configs: Sequence) -> str:
-    """The configurations as the YAML at the head of a dataset card has them, which `datasets` and its hub read."""
-    entries = []
+def _head(configs: Sequence, tables: Mapping[str, Sequence]) -> str:
+    """The configurations as the YAML at the head of a dataset card has them, which `datasets` and its hub read.
+
+    The hub takes the types of columns from the files, but not the names of classes: only configurations with classes
+    have their columns in `dataset_info`.
+    """
+    entries, described = [], []
     for number, config in enumerate(configs):
         entry = {"config_name": config.name} | ({"default": True} if number == 0 else {})
         entry["data_files"] = [{"split": VIEW[part], "path": list(paths)} for part, paths in config.files.items()]
         entry["columns"] = list(config.columns)  # a list of its own: YAML writes a shared one as a reference
         entries.append(entry)
-    return yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=120).strip()
+        if "stability" in config.columns:
+            table = next(table for table in tables[config.datasets[0]] if table.name == config.table)
+            types = {column.name: column.type for column in table.columns}
+            features = [{"name": name, **_feature(name, types[name])} for name in config.columns]
+            described.append({"config_name": config.name, "features": features})
+    found = {key: value for key, value in (("configs", entries), ("dataset_info", described)) if value}
+    return (
+        yaml.safe_dump(found, sort_keys=False, allow_unicode=True, default_flow_style=None, width=1000) if found else ""
+    )
 
 
-def _features_text(configs: Sequence, tables: Mapping[str, Sequence]) -> str:
-    """The types of the columns of every configuration, as the head of a dataset card has them; classes by name."""
-    entries = []
-    for config in configs:
-        table = next(table for table in tables[config.datasets[0]] if table.name == config.table)
-        types = {column.name: column.type for column in table.columns}
-        features = [{"name": name, **_feature(name, types[name])} for name in config.columns]
-        entries.append({"config_name": config.name, "features": features})
-    return yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=120).strip()
+def _loading_text(configs: Sequence, shards: Sequence, splits: Sequence[str]) -> str:
+    """How `datasets` loads the configurations, if there are any."""
+    if not configs:
+        return "`datasets` has nothing to load here: there are so few rows that a part of every split is empty."
+    example = next((config.name for config in configs if len(config.datasets) == 1), configs[0].name)
+    rows = [_config_row(config, shards, splits) for config in configs]
+    table = _table(("configuration", "columns", *VIEW.values()), rows)
+    return _filled("loading.md", {"example": example, "config_table": table}).strip()
 
 
 def _feature(name: str, type_: str) -> dict:
@@ -197,14 +209,14 @@ def _own_citation(run: dict) -> str:
 
 
 def croissant(run: dict, tables: Mapping[str, Sequence], shards: Sequence, values: Mapping) -> dict:
-    """Describe the release as Croissant 1.0: every file with its hash, one record set per table, every column.
+    """Describe the release as Croissant 1.1 with RAI 1.0: every file with its hash, a record set per table, every column.
 
     Parameters
     ----------
     run, tables, shards
         As of `texts`.
     values : mapping
-        n_geometries, n_rows, label_note and toy_note, as text.
+        The values that the templates name, as text.
     """
     files = [
         {
@@ -242,16 +254,28 @@ def croissant(run: dict, tables: Mapping[str, Sequence], shards: Sequence, value
         }
         for name, dataset, table in named
     ]
-    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    return json.loads((TEMPLATES / "croissant.json").read_text(encoding="utf-8")) | {
-        "description": f"{values['n_geometries']} string-theory geometries with exact features and {values['n_rows']} "
-        f"simulated labels of vacuum stability. {values['label_note']} {values['toy_note']}",
+    cited = yaml.safe_load(_page("CITATION.cff"))
+    return _filled_json("croissant.json", values) | {
         "citeAs": _own_citation(run),
         "datePublished": cited["date-released"].isoformat(),
-        "version": run["version"],
+        "keywords": cited["keywords"],
         "distribution": [*files, *sets],
         "recordSet": records,
     }
+
+
+def _filled_json(template: str, values: Mapping) -> dict:
+    """A template that is JSON, its texts filled one by one, since values hold quotation marks."""
+
+    def fill(pairs: list[tuple[str, object]]) -> dict:
+        return {key: text(value) for key, value in pairs}
+
+    def text(value):
+        if isinstance(value, list):
+            return [text(item) for item in value]
+        return Template(value).substitute(values) if isinstance(value, str) else value
+
+    return json.loads((TEMPLATES / template).read_text(encoding="utf-8"), object_pairs_hook=fill)
 
 
 def _field(table: str, column: Column) -> dict:
@@ -263,6 +287,6 @@ def _field(table: str, column: Column) -> dict:
         "name": f"{table}/{column.name}",
         "description": column.text,
         "dataType": kinds.get(item, "sc:Float" if item.startswith("float") else "sc:Integer"),
-        **({"repeated": True} if item != column.type else {}),
+        **({"isArray": True, "arrayShape": "-1"} if item != column.type else {}),
         "source": {"fileSet": {"@id": f"{table}-files"}, "extract": {"column": column.name}},
     }

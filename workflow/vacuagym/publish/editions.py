@@ -14,11 +14,12 @@ from pathlib import Path
 import polars as pl
 
 from vacuagym import __version__
+from vacuagym.benchmark.values import values_sha256
 from vacuagym.errors import InputError
 from vacuagym.tables.frames import Run, read_frames, read_geometries, read_run
 from vacuagym.tables.shards import in_blocks, read_schema, write_text
 
-RECORDS = Path(__file__).parents[3] / "config" / "editions"
+RECORDS = Path(__file__).with_name("records")
 BLOCK = 1_000  # geometries
 _HEAD = ("table", "dataset", "block", "rows", "sha256")
 
@@ -63,24 +64,6 @@ def _frames(paths: Sequence[Path], rows: int) -> Iterator[pl.DataFrame]:
     return chain(*(read_frames(path, list(read_schema(path)), rows) for path in paths))
 
 
-def values_sha256(rows: pl.DataFrame) -> str:
-    """SHA-256 (hex) of the names and values of the columns of a frame, in the order of its rows."""
-    digest = hashlib.sha256()
-    for name in sorted(rows.columns):
-        column = rows[name]
-        if column.dtype in (pl.String, pl.Enum):
-            parts = ["text", "\0".join(column.cast(pl.String))]
-        elif column.dtype == pl.List:
-            values = column.explode(empty_as_null=False).drop_nulls().to_numpy()
-            parts = [values.dtype.str, column.list.len().cast(pl.Int64).to_numpy().tobytes(), values.tobytes()]
-        else:
-            parts = [column.to_numpy().dtype.str, column.to_numpy().tobytes()]
-        for part in (name, *parts):
-            data = part if isinstance(part, bytes) else part.encode()
-            digest.update(len(data).to_bytes(8, "little") + data)
-    return digest.hexdigest()
-
-
 def name_of(content: Content) -> str:
     """The edition that values belong to.
 
@@ -90,9 +73,24 @@ def name_of(content: Content) -> str:
         known = read_content(path)
         if content == known:
             return f"{path.stem}.0"
-        if content == {key: value for key, value in known.items() if key[2] == 0}:
+        if content == _first_blocks(known):
             return "mini"
     return "custom"
+
+
+def known_stamps() -> dict[str, tuple[str, list[str]]]:
+    """The editions, and their first blocks, by the hash that stamps their scores: name, and names of the datasets."""
+    found = {}
+    for path in sorted(RECORDS.glob("*.csv")):
+        known = read_content(path)
+        datasets = list(dict.fromkeys(dataset for _, dataset, _ in known))
+        for name, content in ((f"{path.stem}.0", known), ("mini", _first_blocks(known))):
+            found[_total(content)] = name, datasets
+    return found
+
+
+def _first_blocks(content: Content) -> Content:
+    return {key: value for key, value in content.items() if key[2] == 0}
 
 
 def differences(content: Content, edition: str) -> Iterator[str]:

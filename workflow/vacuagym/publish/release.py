@@ -18,7 +18,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from vacuagym.benchmark.folders import DICTIONARY, EDITION, open_folder
+from vacuagym.benchmark.folders import DICTIONARY, EDITION, INPUTS, open_folder
 from vacuagym.benchmark.loading import LoadedTask, datasets_of, load_task
 from vacuagym.benchmark.scored import SCORED, is_scored
 from vacuagym.benchmark.splits import SPLITS
@@ -27,6 +27,7 @@ from vacuagym.benchmark.tasks.base import DRAW, GEOMETRY, Task
 from vacuagym.fingerprints import file_sha256
 from vacuagym.job import progress
 from vacuagym.publish import cards, dictionary
+from vacuagym.publish.checksums import write_checksums
 from vacuagym.schema import COUPLING, DRAW_KEYS, FEATURE, GEOMETRY_KEYS, KEY, Column, names_of
 from vacuagym.tables import frames
 from vacuagym.tables.frames import read_draws, read_geometries, read_run, to_arrow
@@ -43,7 +44,6 @@ from vacuagym.tables.shards import (
 BATCH_GEOMETRIES = 200  # whose draws are sorted at a time
 GROUP_BYTES = 500_000  # of a row group: rows differ much in length
 FILE_GROUPS = 20  # row groups per file: what it says of one takes some 70 kB of memory until it is closed
-INPUTS = "inputs.json"
 
 
 class Shard(NamedTuple):
@@ -140,6 +140,7 @@ def build_release(files: Mapping[str, Path | Sequence[Path]], out: Path) -> None
     texts = cards.texts(manifest, checks, tables, configs, shards, list(run.splits))
     for name, text in (texts | {INPUTS: _inputs_text(out)}).items():
         write_text(out / name, [text])
+    write_checksums(out, {shard.path: shard.sha256 for shard in shards})
     print(f"{len(shards)} files, {sum(shard.rows for shard in shards):,} rows, {len(configs)} configurations")
 
 
