@@ -11,8 +11,8 @@ from vacuagym.numerics.compiled import njit
 from vacuagym.schema import CLASSES
 from vacuagym.tables.arrays import Columns
 
-AXES = "size of the α′ correction, |ξ| / 𝒱", "uplift / depth of the AdS vacuum"
-CURVE_AXES = "a τ, the size of the four-cycles", "V / depth of the AdS vacuum"
+AXES = r"size of the α′ correction, $|\xi|\,/\,\mathcal{V}$", "uplift / depth of the AdS vacuum"
+CURVE_AXES = r"$a\,\tau$: size of the four-cycles", "V / depth of the AdS vacuum"
 MARGIN = "factor in the uplift that changes the class"
 
 _POINTS = 400  # of a curve
