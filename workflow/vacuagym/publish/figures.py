@@ -74,9 +74,9 @@ def class_legend(figure: Figure, classes: Iterable[str]) -> None:
 
 def _legend(figure: Figure, handles: Mapping[str, object]) -> None:
     if handles:
-        figure.legend(
-            handles.values(), handles.keys(), loc="outside upper center", ncols=len(handles), frameon=False, fontsize=11
-        )
+        lines = -(-len(handles) // 6)
+        place = {"loc": "outside upper center", "ncols": -(-len(handles) // lines)}
+        figure.legend(handles.values(), handles.keys(), frameon=False, fontsize=11, **place)
 
 
 def panels_of(axes: Sequence[Axes], families: Mapping[str, str]) -> dict[str, Axes]:

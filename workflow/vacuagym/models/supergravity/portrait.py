@@ -62,7 +62,9 @@ def curves(rows: Columns) -> list[Curve]:
     d1 = np.where(np.asarray(rows["uplift"]) > 0.0, 10.0 ** found[:, 2], 0.0)
     powers = np.asarray(rows["uplift_power"], dtype=np.float64)
     columns = (_log_ratio(rows), found[:, 1], d1, powers, *_ads_vacuum(rows))
-    return [_curve(ray.Problem(*map(float, problem), 1.0), x, depth) for *problem, x, depth in zip(*columns, strict=True)]
+    return [
+        _curve(ray.Problem(*map(float, problem), 1.0), x, depth) for *problem, x, depth in zip(*columns, strict=True)
+    ]
 
 
 def margins(rows: Columns) -> np.ndarray:
