@@ -148,7 +148,8 @@ def errors(found: Mapping[str, Predictions], families: Mapping[str, str], margin
         classes = np.union1d(predictions.truth, predictions.said)
         present |= {CLASSES[k] for k in classes}
         row[0].set_title(title_of(dataset, families[dataset]), fontsize=12)
-        _draw_confusion(row[0], confusion(predictions)[np.ix_(classes, classes)], [CLASSES[k] for k in classes])
+        if len(classes):
+            _draw_confusion(row[0], confusion(predictions)[np.ix_(classes, classes)], [CLASSES[k] for k in classes])
         row[1].plot([0, 1], [0, 1], color=GREY, linewidth=0.8)
         curves = [(row[1], reliability)] + [(axis, f1_by_margin) for axis in row[2:]]
         for (axis, curve), k in ((pair, k) for pair in curves for k in classes):

@@ -1,6 +1,6 @@
 """The figures of what a run counted, one function each: data in, matplotlib figure out; and the style of all figures.
 
-Classes have the colours of Okabe and Ito (2008), other series those of Tol (2021); colour-blind readers can tell the colours
+Classes have the colours of Okabe and Ito (2008), other series those of Tol (2021) and two more; colour-blind readers can tell the colours
 of each set apart, and no series looks like a class. The same data give the same bytes.
 """
 
@@ -25,8 +25,8 @@ BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION = "#000000", "#E69F00", "#56B4E9", "#
 GREY = "#999999"
 CLASS_COLOURS = dict(zip(CLASSES, (BLUE, SKY, ORANGE, VERMILION, GREEN, GREY, BLACK), strict=True))
 LIGHT = ("metastable", "saddle", "marginal")  # classes whose colours need black text
-WINE, INDIGO, ROSE, OLIVE, PURPLE, SAND, BROWN, SLATE = SERIES = (
-    "#882255", "#332288", "#CC6677", "#999933", "#AA4499", "#DDCC77", "#663333", "#555555",
+WINE, INDIGO, ROSE, OLIVE, PURPLE, SAND, LAVENDER, COBALT = SERIES = (
+    "#882255", "#332288", "#CC6677", "#999933", "#AA4499", "#DDCC77", "#CC80E6", "#1A1AE6",
 )  # fmt: skip
 MARKERS = "osD^vP*X"
 STYLE = {

@@ -107,10 +107,16 @@ def first_draws(
 
 
 def typical(rows: pl.DataFrame) -> dict[str, int]:
-    """The proved row of each class that lies nearest to the median y of its class; class -> number of the row."""
-    rows = rows.with_row_index().filter(pl.col("proved") & (pl.col("y") > 0))
-    distance = (pl.col("y").log() - pl.col("y").log().median().over("stability")).abs()
-    return dict(rows.sort(distance, "index").unique("stability", keep="first").select("stability", "index").iter_rows())
+    """The proved row of each class that lies nearest to the median y of its class, if any has a y; class -> its number."""
+    y = pl.when(_is_placed("y")).then(pl.col("y").log())
+    rows = rows.with_row_index().filter("proved").with_columns(distance=(y - y.median().over("stability")).abs())
+    rows = rows.sort("distance", "index", nulls_last=True).unique("stability", keep="first", maintain_order=True)
+    return dict(rows.select("stability", "index").iter_rows())
+
+
+def _is_placed(*columns: str) -> pl.Expr:
+    """Whether the columns are numbers that a logarithmic axis has."""
+    return pl.all_horizontal(pl.col(columns).is_between(0.0, np.inf, closed="none"))
 
 
 def _example(row: Mapping, curve: Curve) -> Example:
@@ -135,7 +141,7 @@ def phases(places: Mapping[str, pl.DataFrame], families: Mapping[str, str], axes
     figure, axes = new_figure(len(places), height=3.6)
     drawn: set[str] = set()
     for dataset, axis in panels_of(axes[0], {name: families[name] for name in places}).items():
-        rows = places[dataset].filter((pl.col("x") > 0) & (pl.col("y") > 0) & pl.col("y").is_finite())
+        rows = places[dataset].filter(_is_placed("x", "y"))
         colours = [CLASS_COLOURS[name] for name in rows["stability"]]
         axis.scatter(rows["x"], rows["y"], c=colours, s=4, linewidths=0)
         axis.set(xscale="log", yscale="log", xlabel=axes_text[0])
