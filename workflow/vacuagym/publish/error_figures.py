@@ -31,7 +31,7 @@ from vacuagym.tables.frames import Shard, read_run, to_columns
 from vacuagym.tables.shards import read_schema
 
 LEARNER = BASELINES["gradient_boosting"]
-DRAWS = 30_000  # of each dataset; those of the training part are fewer than 20,000 where not all are scored
+DRAWS = 20_000  # of each dataset: some 10,000 rows to train on, 2,000 to test on
 MIN_ROWS = 20  # of a point of a curve
 _P_EDGES = np.linspace(0.0, 1.0, 11)
 _MARGIN_BINS = 6

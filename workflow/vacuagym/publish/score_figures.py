@@ -173,7 +173,7 @@ def _log_axis(axis: Axes, values: pl.Series, text: str) -> None:
         if not ticks or value >= 1.9 * ticks[-1]:
             ticks.append(value)
     axis.set(xlabel=text, xscale="log")
-    axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+    axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks], fontsize=10)
     axis.minorticks_off()
     axis.grid(alpha=0.3)
 
