@@ -159,7 +159,7 @@ def errors(found: Mapping[str, Predictions], families: Mapping[str, str], margin
         row[1].set(xlabel="predicted probability of a class", ylabel="share that is of it", xlim=(0, 1.02))
         for axis in row[2:]:
             axis.set(xscale="log", xlabel=margin_text, ylabel="F1")
-            axis.xaxis.set_major_locator(FixedLocator([1.1, 1.3, 1.5, 2, 3, 5, 10, 20, 50, 100]))
+            axis.xaxis.set_major_locator(FixedLocator([1.1, 1.5, 2, 3, 5, 10, 20, 50, 100]))
             axis.xaxis.set_minor_locator(NullLocator())
             axis.xaxis.set_major_formatter("{x:g}")
     class_legend(figure, present)

@@ -13,10 +13,11 @@ from vacuagym.tables.arrays import Columns
 
 AXES = r"size of the α′ correction, $|\xi|\,/\,\mathcal{V}$", "uplift / depth of the AdS vacuum"
 CURVE_AXES = r"$a\,\tau$: size of the four-cycles", "V / depth of the AdS vacuum"
-MARGIN = "factor in the uplift that changes the class"
+MARGIN = "uplift factor to the next class"
 
 _POINTS = 400  # of a curve
 _BEFORE, _AFTER = 4.0, 12.0  # of x, beside the AdS vacuum and the last critical point
+_END = 300.0  # of x - L, beyond which exp(L - x) is too small for a critical point
 _STEP, _STEPS = 0.04, 50  # of log10 of the uplift, up and down
 _HALVINGS = 5  # of a step
 _CLASS_OF_TYPE = np.array([CLASSES.index(class_) for class_, _ in VACUUM_TYPES.values()])
@@ -115,7 +116,7 @@ def _ads_vacuum(rows):
 def _curve(problem, x_ads, depth):
     work, roots = np.empty(ray.N_WORK), np.empty((ray.MAX_ROOTS, 4))
     low = max(solve.X_LOW, abs(problem.r1) ** (2.0 / 3.0) * (1.0 + 1e-12))
-    count, *_ = ray.find_zeros(ray.SLOPE, problem, low, solve.X_HIGH, work, roots)
+    count, *_ = ray.find_zeros(ray.SLOPE, problem, low, problem.log_ratio + _END, work, roots)
     at = roots[:count, 0]
 
     def value(x):
