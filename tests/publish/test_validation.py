@@ -27,9 +27,7 @@ LABELS = [
     Column("sample", "int32", "1", ""),
     Column("stability", "string", "1", ""),
     Column("certified", "bool", "1", ""),
-    Column("min_eigenvalue", "float64", "1", ""),
     Column("grad_norm", "float64", "1", ""),
-    Column("exponent", "float64", "1", ""),
     Column("coupling", "float32", "1", "", role=COUPLING),
 ]
 
@@ -54,9 +52,7 @@ def a_run(geometries=600, draws=2, seed=0):
         "sample": np.tile(np.arange(draws), geometries).astype(np.int32),
         "stability": names,
         "certified": names != "runaway",
-        "min_eigenvalue": np.where(names == "stable", 1, -1) * 10.0 ** rng.uniform(-3, 3, len(names)),
         "grad_norm": 10.0 ** rng.uniform(-14, -9, len(names)),
-        "exponent": np.where(names == "runaway", np.nan, rng.uniform(0, 5, len(names))),
         "coupling": rng.random(len(names)).astype(np.float32),
     }
     parts = np.array(["train", "val", "test"])[features["duplicate_group"] % 3]
@@ -122,15 +118,9 @@ def test_a_good_run_passes_and_is_counted_as_another_program_counts(tmp_path):
     assert counts["geometries"] == 600 and counts["rows"] == len(table) == 1200
     by_class = dict(table.group_by("stability").len().rows())
     assert {name: number for name, number in counts["stability"].items() if number} == by_class
-    cut, bins = counts["cuts"]["exponent"], counts["by_feature"]["h11"]
-    exponent = table["exponent"].to_numpy()
-    assert totals(cut["rows"]) == [np.count_nonzero(exponent > threshold) for threshold in cut["thresholds"]]
+    bins = counts["by_feature"]["h11"]
     h11 = table["h11"].to_numpy()
     assert totals(bins["rows"]) == [np.count_nonzero((h11 >= low) & (h11 <= high)) for low, high in bins["bins"]]
-    negative = np.array(counts["histograms"]["min_eigenvalue"]["negative"])
-    assert negative.sum() == table.filter(pl.col("min_eigenvalue") < 0).height
-    decade = negative[1:-1][(label_counts.LOG_EDGES[:-1] >= 0) & (label_counts.LOG_EDGES[:-1] < 1)]
-    assert decade.sum() == table.filter(pl.col("min_eigenvalue").is_between(-10, -1)).height
     assert counts["max_certified_grad_norm"] == table.filter("certified")["grad_norm"].max()
 
 
@@ -142,11 +132,18 @@ def test_shards_do_not_change_the_result(tmp_path):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_hodge_pairs_are_counted_once_per_geometry(tmp_path):
-    features, _, _ = run = a_run()
-    h11, h21, number = json.loads(counted(tmp_path, run).read_text())["datasets"]["ks"]["hodge"]
+def test_hodge_pairs_are_counted_once_per_geometry_and_class_by_class(tmp_path):
+    features, labels, _ = run = a_run()
+    pairs = json.loads(counted(tmp_path, run).read_text())["datasets"]["ks"]["hodge"]
+    number, keys = pairs["geometries"], list(zip(pairs["h11"], pairs["h21"], strict=True))
     expected = pl.DataFrame(features).group_by("h11", "h21").len().rows()
-    assert sorted(zip(h11, h21, number, strict=True)) == sorted(expected) and number == sorted(number)
+    assert sorted((*key, n) for key, n in zip(keys, number, strict=True)) == sorted(expected)
+    assert number == sorted(number)
+    table = pl.DataFrame(labels).join(pl.DataFrame(features), on="geometry_id")
+    for stability in ("stable", "saddle", "runaway"):
+        rows = table.filter(stability=stability).group_by("h11", "h21").len().rows()
+        counts = {key: n for key, n in zip(keys, pairs["rows"][stability], strict=True) if n}
+        assert counts == {(h11, h21): n for h11, h21, n in rows}
 
 
 def twice(features, labels, parts):

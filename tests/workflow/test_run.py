@@ -26,8 +26,8 @@ from vacuagym.schema import CLASSES
 ROOT = Path(__file__).parents[2]
 DATASETS = ("ks", "cicy3", "fth6d")
 # rules that neither the default target nor the release needs
-ON_REQUEST = {"score_baselines", "collect_baselines", "scan_active_learning", "collect_active_learning", "plot_scores"}
-ON_REQUEST |= {"verify"}
+ON_REQUEST = {"score_baselines", "collect_baselines", "scan_active_learning", "collect_active_learning"}
+ON_REQUEST |= {"plot_scores", "plot_errors", "verify"}
 
 
 def snakemake(folder, *arguments, snakefile="Snakefile", warnings="ignore"):
@@ -245,7 +245,7 @@ def test_damage_is_found_removed_and_made_good(small, tmp_path):
         assert all(path.relative_to(folder).as_posix() in bad.stdout for path in victims)
     again = snakemake(folder)
     assert again.returncode == 0, again.stdout + again.stderr
-    timed = {"memory.png", "rates.png"}  # what the jobs took, not what they made
+    timed = {"costs.png"}  # what the jobs took, not what they made
     for path in (path for path in small.glob("results/**/*.*") if path.name not in timed):
         assert (folder / path.relative_to(small)).read_bytes() == path.read_bytes(), path
 
@@ -341,6 +341,7 @@ ONCE = dict.fromkeys(
         "count_labels",
         "validate_labels",
         "plot_figures",
+        "plot_portraits",
         "plot_costs",
     ),
     1,
@@ -375,6 +376,9 @@ def test_shard_rows_do_not_change_a_table(small, tmp_path):
     for dataset in DATASETS:
         for name in ("features", "labels", "stability"):
             assert table(folder, name, dataset).equals(table(small, name, dataset), null_equal=True)
+    for name in ("hodge", "phases", "potentials"):
+        path = f"results/figures/{name}.png"
+        assert (folder / path).read_bytes() == (small / path).read_bytes()
 
 
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -395,7 +399,7 @@ def latin_1(tmp_path_factory):
 def files_with_text(results):
     """Every file of a run that no figure of a clock is in, by its path."""
     files = {path.relative_to(results): path for path in results.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in files.items() if name.stem not in ("memory", "rates")}
+    return {name: path.read_bytes() for name, path in files.items() if name.stem != "costs"}
 
 
 @pytest.mark.parametrize("locale", ["ascii", pytest.param("latin_1", marks=pytest.mark.slow)])
@@ -697,8 +701,13 @@ def test_the_report_opens_without_a_network(small, tmp_path):
     done = snakemake(small, "--report", str(report))
     assert done.returncode == 0, done.stderr
     text = report.read_text()
-    for figure in (small / "results" / "figures").glob("*.png"):
+    figures = [*(small / "results" / "figures").glob("*.[ps][nv]g")]
+    assert len(figures) == 6
+    for figure in figures:
         assert f"results/figures/{figure.name}" in text
+    front = json.loads(re.search(r'workflow_desc = ("(?:[^"\\]|\\.)*")', text)[1])
+    assert "<svg" in front and "at most\n20 geometries" in front  # a figure
+    assert re.findall(r"<td>(ks|cicy3|fth6d)</td>\s*<td>20</td>\s*<td>60</td>", front) == list(DATASETS)  # numbers
     for category in ("Geometries", "Labels", "Run"):
         assert category in text
     assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=[\"']https?:", text)

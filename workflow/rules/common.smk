@@ -16,6 +16,7 @@ from vacuagym.fingerprints import source_hash
 from vacuagym.geometry import FAMILIES, is_own
 from vacuagym.geometry.lists import list_files
 from vacuagym.geometry.sources import files_of
+from vacuagym.models import MODELS
 from vacuagym.benchmark.splits import PROTOCOLS, SPLITS
 from vacuagym.benchmark.tasks import TASKS
 from vacuagym.recipes import (
@@ -193,11 +194,11 @@ def mem_mb_of(rule):
     return mem_mb
 
 
-def figure(name, category, label):
+def figure(file, category, label):
     """A figure of the report, with its caption."""
     return report(
-        f"results/figures/{name}.png",
-        caption=f"../report/{name}.rst",
+        f"results/figures/{file}",
+        caption=f"../report/{Path(file).stem}.rst",
         category=category,
         labels={"figure": label},
     )

@@ -1,4 +1,4 @@
-"""Plot the scores of the baselines and the learning curves of active learning."""
+"""Plot the scores of the baselines and of searches under a budget."""
 
 from _job import job, named
 

@@ -220,8 +220,10 @@ _RULES = {  # memory in MB, and what a job does
     "verify": (200, "The check of every file against the manifest."),
     "build_release": (300, "The release."),
     "plot_figures": (300, "The figures of geometries and labels."),
-    "plot_costs": (400, "The figures of memory and rates."),
+    "plot_portraits": (400, "The figures of the label model."),
+    "plot_costs": (400, "The figure of memory and rates."),
     "plot_scores": (400, "The figures of scores."),
+    "plot_errors": (700, "The figure of a baseline's errors."),
 }
 _RESOURCES = {
     rule: _key(

@@ -23,6 +23,14 @@ class Oracle(NamedTuple):
     of: Callable[[Columns], np.ndarray]  # from these, one row per draw, to float64 (rows, names)
 
 
+class Curve(NamedTuple):
+    """The potential of one draw along a line, for a figure."""
+
+    x: np.ndarray  # float64 (k,)
+    value: np.ndarray  # float64 (k,)
+    critical: np.ndarray  # float64 (n, 2), the critical points; some may lie outside of x
+
+
 @dataclass(frozen=True, kw_only=True)
 class LabelModel:
     """A label model: how it is called and described, its parameters and columns, and the module that labels.
@@ -31,6 +39,11 @@ class LabelModel:
     `Family`, and the columns `reads` of a batch of geometries to the columns `columns`, ``draws`` rows per geometry,
     ordered by geometry, then draw. A row may depend on nothing but the seed, the family, its own geometry and its own
     number. The module is imported when it is first needed.
+
+    A model with an oracle may have a module of figures, too. It defines functions of the oracle's columns, one row per draw:
+    ``places`` to float64 (rows, 2), a point in a plane in which the classes lie apart; ``curves`` to a `Curve` each;
+    ``margins`` to float64 (rows,), how far the class is from changing. NaN stands for what a row does not have. ``AXES``,
+    ``CURVE_AXES`` (x and y) and ``MARGIN`` say in words what these are. All but curves are drawn on logarithmic axes.
     """
 
     name: str
@@ -47,6 +60,7 @@ class LabelModel:
     ]  # the feature columns it reads of a family, geometry_id and geometry_key among them
     module: str
     oracle: Oracle | None = None  # what baselines show as a ceiling
+    portrait: str = ""  # the module of figures
     document: str = ""  # path in the repository of the page that describes it
     bibliography: str = ""  # BibTeX of its sources
 

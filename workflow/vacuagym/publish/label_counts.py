@@ -1,7 +1,7 @@
 """Counts of the labels of a run, in one pass: what the checks and the figures need to know of its rows.
 
 Memory does not grow with the rows: all that is kept are counts by class over values of the landscape (Hodge numbers, for
-instance, of which there are some hundreds), over fixed bins, and one bit per geometry.
+instance, of which there are some hundreds), and one bit per geometry.
 """
 
 import json
@@ -23,22 +23,15 @@ MAX_VALUES = 4096  # counts by value are given up for a column with more, of tho
 MAX_LABEL_VALUES = 64  # a column with more different values is no copy of a label
 ASSOCIATED = ("h11", "h21", "euler_characteristic", "n_moduli")  # geometry against label
 MAX_BINS = 12  # bins of a feature when it is compared with the label
-LOG_EDGES = np.arange(-40.0, 40.5, 0.5)  # bins of log10 of a gradient norm or of an absolute eigenvalue
-CUTS = {  # column -> (which rows a threshold keeps, thresholds)
-    "smallest_two_cycle": ("above", (0.25, 0.5, 1.0, 2.0, 4.0)),
-    "xi_ratio": ("absolute value below", (0.1, 0.3, 1.0, 3.0)),
-    "exponent": ("above", (0.5, 1.0, 2.0, 4.0)),
-    "min_abs_eigenvalue_bound": ("above", (0.0, 1e-6, 1e-3, 1e-1)),
-}
 _NAMES = sorted(CLASSES)
 _FINE = ("vacuum_type", "regime", "controlled", "failure_reason")
-_NUMBERS = ("min_eigenvalue", "max_eigenvalue", "grad_norm")
+_NORM = "grad_norm"
 _FIRST_ROWS = 1_000  # of a column of draws, which say whether it has too many values to be read on
 _PASS_GEOMETRIES = 250_000  # whose duplicate groups are compared at a time
 
 
 def count_labels(files: Mapping[str, Path | Sequence[Path]], out: Path) -> None:
-    """Count the labels of a run and write the counts as JSON: ``datasets``, ``crossing`` groups by split, ``log_edges``.
+    """Count the labels of a run and write the counts as JSON: ``datasets``, ``crossing`` groups by split.
 
     Parameters
     ----------
@@ -58,7 +51,7 @@ def count_labels(files: Mapping[str, Path | Sequence[Path]], out: Path) -> None:
         counts[dataset] = count_dataset(shards, inputs[dataset])
         for split, number in groups_across_parts(shards, run.splits).items():
             crossing[split] += number
-    result = {"datasets": counts, "crossing": crossing, "log_edges": LOG_EDGES.tolist()}
+    result = {"datasets": counts, "crossing": crossing}
     write_text(out, [json.dumps(result, indent=1), "\n"])
 
 
@@ -84,42 +77,35 @@ def count_dataset(shards: Sequence[Shard], inputs: Sequence[str]) -> dict:
         by_feature
             Feature -> bins (smallest and largest value) and rows by class in each.
         hodge
-            Geometries by h11 and h21: lists of h11, h21, number.
-        histograms
-            Eigenvalues and gradient norms: rows in bins of log10.
-        cuts
-            Rows by class that a threshold keeps.
+            Pairs of Hodge numbers: lists of h11, h21, geometries; and rows by class.
     """
     feature_types, label_types = read_schema(shards[0].features), read_schema(shards[0].labels)
     types = label_types | feature_types
     scalar = [name for name in inputs if not types[name].startswith("list")]
-    fine, numbers, cuts = ([name for name in names if name in label_types] for names in (_FINE, _NUMBERS, CUTS))
+    fine, norms = ([name for name in names if name in label_types] for names in (_FINE, [_NORM]))
     by_class, by_pair, by_fine = _Sums("stability"), _Sums("h11", "h21"), {name: _Sums(name) for name in fine}
     first = next(read_frames(shards[0].labels, ["sample", *(set(scalar) - set(feature_types))], _FIRST_ROWS))
     many = {column.name for column in first if column.n_unique() > MAX_LABEL_VALUES}
     by_value = {name: _Sums(name) for name in (*ASSOCIATED, *scalar) if name not in many}
-    histograms = {name: np.zeros((2, len(LOG_EDGES) + 1), dtype=np.int64) for name in numbers}
     seen, repeated, misplaced, largest_norm = np.zeros(0, dtype=np.uint8), 0, 0, None
     of_geometry = ["geometry_id", *(name for name in by_value if name in feature_types)]
-    of_draw = dict.fromkeys(["geometry_id", "sample", "stability", "certified", *fine, *numbers, *cuts])
+    of_draw = dict.fromkeys(["geometry_id", "sample", "stability", "certified", *fine, *norms])
     of_draw = [*of_draw | dict.fromkeys(name for name in by_value if name not in feature_types)]
     total = sum(shard.geometries for shard in shards)
     advance = progress(total, f"geometries of {shards[0].dataset}")
     for geometries, draws in _batches(shards, of_geometry, of_draw):
         seen, again = _mark(seen, geometries["geometry_id"].to_numpy())
         repeated, misplaced = repeated + again, misplaced + draws["misplaced"].sum()
-        by_class.add(draws, pl.len(), pl.sum("certified"), *(kept for name in cuts for kept in _kept(name)))
-        by_pair.add(geometries, pl.len())
+        by_class.add(draws, pl.len(), pl.sum("certified"))
+        by_pair.add(geometries, pl.len(), pl.sum(*CLASSES))
         for sums in by_fine.values():
             sums.add(draws, pl.len())
         for name, sums in list(by_value.items()):
             sums.add(geometries if name in feature_types else draws, pl.sum(*CLASSES))
             if len(sums.total) > (MAX_VALUES if name in ASSOCIATED else MAX_LABEL_VALUES):
                 del by_value[name]
-        for name, histogram in histograms.items():
-            histogram += _histogram(draws[name])
-        if "grad_norm" in numbers:
-            norm = draws.filter("certified")["grad_norm"].max()
+        if norms:
+            norm = draws.filter("certified")[_NORM].max()
             largest_norm = max((n for n in (norm, largest_norm) if n is not None), default=None)
         advance(len(geometries))
 
@@ -127,7 +113,7 @@ def count_dataset(shards: Sequence[Shard], inputs: Sequence[str]) -> dict:
     values = {name: sums.total.sort(name) for name, sums in by_value.items()}
     matrices = {name: table.select(_NAMES).to_numpy() for name, table in values.items()}
     binned = {name: _binned(values[name][name].to_numpy(), matrices[name]) for name in ASSOCIATED if name in values}
-    kept = {name: classes.select(f"{name} {k}" for k in range(len(CUTS[name][1]))).to_numpy().T for name in cuts}
+    pairs = by_pair.total.sort("len", "h11", "h21")
     return {
         "family": shards[0].family,
         "geometries": total,
@@ -148,14 +134,11 @@ def count_dataset(shards: Sequence[Shard], inputs: Sequence[str]) -> dict:
             if name in scalar and len(matrix) <= MAX_LABEL_VALUES
         },
         "by_feature": {name: {"bins": bins, "rows": _by_class(matrix)} for name, (bins, matrix) in binned.items()},
-        "hodge": [column.to_list() for column in by_pair.total.sort("len", "h11", "h21").get_columns()],
-        "histograms": {
-            name: {"negative": bins[1].tolist(), "positive": bins[0].tolist()} for name, bins in histograms.items()
-        },
-        "cuts": {
-            name: {"keeps": how, "thresholds": list(thresholds), "rows": _by_class(kept[name])}
-            for name, (how, thresholds) in CUTS.items()
-            if name in cuts
+        "hodge": {
+            "h11": pairs["h11"].to_list(),
+            "h21": pairs["h21"].to_list(),
+            "geometries": pairs["len"].to_list(),
+            "rows": _by_class(pairs.select(_NAMES).to_numpy()),
         },
     }
 
@@ -220,25 +203,6 @@ def _mark(seen: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, int]:
     before = np.count_nonzero(seen[unique // 8] & bits)
     np.bitwise_or.at(seen, unique // 8, bits)
     return seen, len(ids) - len(unique) + int(before)
-
-
-def _histogram(numbers: pl.Series) -> np.ndarray:
-    """Positive (row 0) and negative numbers in bins of log10 of the absolute value, int64 (2, bins).
-
-    The first bin is below all of `LOG_EDGES`, the last above; zero and what is not finite are in none.
-    """
-    numbers = numbers.filter(numbers.is_finite() & (numbers != 0)).to_numpy()
-    bins = np.searchsorted(LOG_EDGES, np.log10(np.abs(numbers)), side="right")
-    size = len(LOG_EDGES) + 1
-    return np.bincount((numbers < 0) * size + bins, minlength=2 * size).reshape(2, size)
-
-
-def _kept(name: str) -> list[pl.Expr]:
-    """Numbers of rows that each threshold of a cut keeps; a row without the quantity is never kept."""
-    how, thresholds = CUTS[name]
-    column = pl.col(name).abs() if how == "absolute value below" else pl.col(name)
-    masks = [column < t if how == "absolute value below" else column > t for t in thresholds]
-    return [mask.sum().alias(f"{name} {number}") for number, mask in enumerate(masks)]
 
 
 def _binned(values: np.ndarray, matrix: np.ndarray) -> tuple[list, np.ndarray]:

@@ -9,20 +9,12 @@ from matplotlib.figure import Figure
 
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.benchmark.tasks import TASKS
-from vacuagym.publish.figures import (
-    BLUE,
-    MARKERS,
-    SERIES,
-    VERMILION,
-    new_figure,
-    one_legend,
-    panels_of,
-    save,
-)
+from vacuagym.publish.figures import INDIGO, MARKERS, ROSE, SERIES, new_figure, one_legend, panels_of, save
 from vacuagym.tables.frames import read_csv
 
 METRIC = "macro_f1"
 AXIS = {METRIC: "macro-averaged F1", "found": "goals found"}
+AWAY = "trained on the other families"
 MAIN_TASK = next(iter(TASKS))  # whose scores are plotted
 
 
@@ -38,48 +30,47 @@ def read_jobs(path: Path) -> pl.DataFrame:
     return read_csv(path, types, separator="\t").sort("rule", maintain_order=True)
 
 
-def peak_memory(jobs: pl.DataFrame) -> Figure:
-    """Peak memory of every job beside the memory its rule declares; one line per rule."""
-    figure, axis = _by_rule(jobs, 0.32)
-    rows = jobs["rule"].rle_id()
-    axis.plot(jobs["peak_mb"], rows, "o", color=BLUE, alpha=0.6, label="measured")
-    axis.plot(jobs["mem_mb"], rows, "|", color=VERMILION, markersize=14, markeredgewidth=2.5, label="declared")
-    axis.set(xlim=(0, None), xlabel="memory of a job (MB)")
+def costs(jobs: pl.DataFrame) -> Figure:
+    """Peak memory of every job beside what its rule declares, and rows per second; one line per rule."""
+    rules = jobs["rule"].unique(maintain_order=True).to_list()
+    figure, axes = new_figure(2, width=5.0, height=1.4 + 0.32 * len(rules), sharey=True)
+    memory, rates = axes[0]
+    row = jobs["rule"].rle_id()
+    memory.plot(jobs["peak_mb"], row, "o", color=INDIGO, alpha=0.6, label="measured")
+    memory.plot(jobs["mem_mb"], row, "|", color=ROSE, markersize=14, markeredgewidth=2.5, label="declared")
+    memory.set(xlim=(0, None), xlabel="memory of a job (MB)")
+    counts = jobs["rows"].to_numpy() > 0
+    rate = (jobs["rows"] / jobs["seconds"].clip(0.01)).to_numpy()  # the table has hundredths of a second
+    rates.plot(rate[counts], row.to_numpy()[counts], "o", color=INDIGO, alpha=0.6)
+    rates.set(xscale="log", xlabel="rows per second of a job")
+    memory.set_yticks(range(len(rules)), rules)
+    memory.set_ylim(max(len(rules), 1) - 0.5, -0.5)
+    for axis in axes[0]:
+        axis.grid(alpha=0.3)
     one_legend(figure)
     return figure
-
-
-def rates(jobs: pl.DataFrame) -> Figure:
-    """Rows per second of every job that counts rows; one line per rule."""
-    jobs = jobs.filter(pl.col("rows") > 0)
-    figure, axis = _by_rule(jobs, 0.35)
-    rate = jobs["rows"] / jobs["seconds"].clip(0.01)  # the table has hundredths of a second
-    axis.plot(rate, jobs["rule"].rle_id(), "o", color=BLUE, alpha=0.6)
-    axis.set(xscale="log", xlabel="rows per second of a job")
-    return figure
-
-
-def _by_rule(jobs: pl.DataFrame, height: float) -> tuple[Figure, Axes]:
-    """A panel with one line, ``height`` inches high, per rule of the jobs."""
-    rules = jobs["rule"].unique(maintain_order=True).to_list()
-    figure, axes = new_figure(1, width=7.5, height=1.4 + height * len(rules))
-    axis = axes[0][0]
-    axis.set_yticks(range(len(rules)), rules)
-    axis.set_ylim(max(len(rules), 1) - 0.5, -0.5)
-    axis.grid(alpha=0.3)
-    return figure, axis
 
 
 # --- scores --------------------------------------------------------------------------------------------------------------
 
 
 def read_baselines(path: Path) -> pl.DataFrame:
-    """Read the table of the baselines: dataset, model and split of the main task, and mean, low and high of `METRIC`."""
-    names = ("task", "dataset", "model", "split", "metric")
-    scores = read_csv(path, dict.fromkeys(names, pl.String) | {"value": pl.Float64})
-    scores = scores.filter(task=MAIN_TASK, metric=METRIC).group_by("dataset", "model", "split", maintain_order=True)
-    value = pl.col("value")
-    return scores.agg(mean=value.mean(), low=value.min(), high=value.max())
+    """Read the scores of the baselines on the main task.
+
+    Returns
+    -------
+    DataFrame
+        dataset, model, split and n_train; then mean of `METRIC` over the seeds, and low and high, between which lie its
+        values and its intervals.
+    """
+    names, numbers = ("task", "dataset", "model", "split", "metric"), ("value", "low", "high")
+    types = dict.fromkeys(names, pl.String) | {"n_train": pl.Int64} | dict.fromkeys(numbers, pl.Float64)
+    scores = read_csv(path, types).filter(task=MAIN_TASK, metric=METRIC).with_columns(pl.col(numbers).fill_nan(None))
+    return scores.group_by("dataset", "model", "split", "n_train", maintain_order=True).agg(
+        mean=pl.col("value").mean(),
+        low=pl.min_horizontal(pl.col("value", "low").min()),
+        high=pl.max_horizontal(pl.col("value", "high").max()),
+    )
 
 
 def read_scores(path: Path, score: str, *keys: str) -> pl.DataFrame:
@@ -104,48 +95,87 @@ def read_scores(path: Path, score: str, *keys: str) -> pl.DataFrame:
 
 
 def baseline_scores(scores: pl.DataFrame, families: Mapping[str, str]) -> Figure:
-    """Score of every baseline by split, mean and range over the seeds; one panel per dataset that is tested on."""
+    """Score of every baseline by split, with its interval, at the most training rows; one panel per dataset tested on."""
     models, datasets = (scores[key].unique(maintain_order=True).to_list() for key in ("model", "dataset"))
-    kinds = {split: "trained on the other families" if SPLITS[split].holds_out else split for split in scores["split"]}
+    scores = scores.filter(pl.col("n_train") == pl.col("n_train").max().over("dataset", "model", "split"))
+    kinds = {split: AWAY if SPLITS[split].holds_out else split for split in scores["split"]}
     series = list(dict.fromkeys(kinds.values()))
     rows = {model: row for row, model in enumerate(models)}
-    figure, axes = new_figure(len(datasets), height=1.4 + 0.45 * len(models), sharex=True, sharey=True)
-    panels = panels_of(axes[0], {dataset: families[dataset] for dataset in datasets})
+    figure, axes = new_figure(max(1, len(datasets)), height=1.4 + 0.5 * len(models), sharex=True, sharey=True)
+    panels = panels_of(axes[0][: len(datasets)], {dataset: families[dataset] for dataset in datasets})
     for (dataset, split), group in scores.group_by("dataset", "split", maintain_order=True):
         k = series.index(kinds[split])
-        row = group["model"].replace_strict(rows, return_dtype=pl.Float64) + 0.6 * ((k + 0.5) / len(series) - 0.5)
+        row = group["model"].replace_strict(rows, return_dtype=pl.Float64) + 0.7 * ((k + 0.5) / len(series) - 0.5)
         panels[dataset].hlines(row, group["low"], group["high"], color=SERIES[k], linewidth=1.5)
-        panels[dataset].plot(group["mean"], row, MARKERS[k], color=SERIES[k], label=series[k])
+        panels[dataset].plot(group["mean"], row, MARKERS[k], color=SERIES[k], markersize=5, label=series[k])
     for axis in panels.values():
         axis.set_xlabel(AXIS[METRIC])
         axis.grid(alpha=0.3)
-    axes[0][0].set_yticks(range(len(models)), [model.replace("_", " ") for model in models])
-    axes[0][0].set_ylim(len(models) - 0.5, -0.5)
+    axes[0][0].set_yticks(range(len(models)), [_in_words(model) for model in models])
+    axes[0][0].set_ylim(max(len(models), 1) - 0.5, -0.5)
     one_legend(figure)
     return figure
 
 
-def search_curves(scores: pl.DataFrame, score: str, families: Mapping[str, str]) -> Figure:
-    """Score against the rows asked about, mean and range over the seeds; one line per strategy, one panel per dataset."""
-    datasets, strategies = (scores[key].unique(maintain_order=True).to_list() for key in ("dataset", "strategy"))
-    figure, axes = new_figure(len(datasets), width=3.8, height=3.4, sharey=True)
-    panels = panels_of(axes[0], {dataset: families[dataset] for dataset in datasets})
-    for (dataset, strategy), curve in scores.sort("asked").group_by("dataset", "strategy", maintain_order=True):
-        axis, k = panels[dataset], strategies.index(strategy)
-        axis.plot(curve["asked"], curve["mean"], MARKERS[k] + "-", color=SERIES[k], label=strategy)
-        axis.fill_between(curve["asked"], curve["low"], curve["high"], color=SERIES[k], alpha=0.15)
+def learning_curves(scores: pl.DataFrame, families: Mapping[str, str]) -> Figure:
+    """Score of every baseline on `iid`, with its interval, against the rows it is trained on; one panel per dataset."""
+    scores = scores.filter(split="iid")
+    models, datasets = (scores[key].unique(maintain_order=True).to_list() for key in ("model", "dataset"))
+    figure, axes = new_figure(max(1, len(datasets)), height=3.6, sharey=True)
+    panels = panels_of(axes[0][: len(datasets)], {dataset: families[dataset] for dataset in datasets})
+    for (dataset, model), curve in scores.sort("n_train").group_by("dataset", "model", maintain_order=True):
+        k, axis = models.index(model), panels[dataset]
+        axis.vlines(curve["n_train"], curve["low"], curve["high"], color=SERIES[k], linewidth=1.5)
+        axis.plot(
+            curve["n_train"], curve["mean"], MARKERS[k] + "-", color=SERIES[k], label=_in_words(model), markersize=5
+        )
     for dataset, axis in panels.items():
-        ticks: list[int] = []
-        for asked in scores.filter(dataset=dataset)["asked"].unique().sort():
-            if not ticks or asked >= 1.8 * ticks[-1]:  # has room
-                ticks.append(asked)
-        axis.set(xlabel="rows asked about", xscale="log")
-        axis.set_xticks(ticks, map(str, ticks))
-        axis.minorticks_off()
-        axis.grid(alpha=0.3)
-    axes[0][0].set_ylabel(AXIS[score])
+        _log_axis(axis, scores.filter(dataset=dataset)["n_train"], "training rows")
+    axes[0][0].set_ylabel(AXIS[METRIC])
     one_legend(figure)
     return figure
+
+
+def search_curves(tables: Mapping[str, pl.DataFrame], families: Mapping[str, str]) -> Figure:
+    """Scores against the rows asked about, mean and range over the seeds; a line per strategy, a column per dataset.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+        Of each score, a row of panels: what `read_scores` gives for dataset, strategy and asked.
+    families : mapping of str to str
+        The name of each dataset's family.
+    """
+    first = next(iter(tables.values()))
+    datasets, strategies = (first[key].unique(maintain_order=True).to_list() for key in ("dataset", "strategy"))
+    figure, axes = new_figure(max(1, len(datasets)), len(tables), height=2.8, sharey="row")
+    panels_of(axes[0][: len(datasets)], {dataset: families[dataset] for dataset in datasets})
+    for row, (score, scores) in zip(axes, tables.items(), strict=True):
+        for (dataset, strategy), curve in scores.sort("asked").group_by("dataset", "strategy", maintain_order=True):
+            axis, k = row[datasets.index(dataset)], strategies.index(strategy)
+            axis.plot(curve["asked"], curve["mean"], MARKERS[k] + "-", color=SERIES[k], label=strategy, markersize=5)
+            axis.fill_between(curve["asked"], curve["low"], curve["high"], color=SERIES[k], alpha=0.15, linewidth=0)
+        for dataset, axis in zip(datasets, row, strict=False):
+            _log_axis(axis, scores.filter(dataset=dataset)["asked"], "rows asked about")
+        row[0].set_ylabel(AXIS[score])
+    one_legend(figure)
+    return figure
+
+
+def _in_words(model: str) -> str:
+    return model.replace("_", " ")
+
+
+def _log_axis(axis: Axes, values: pl.Series, text: str) -> None:
+    """A logarithmic x axis with as many of the values as it has room for."""
+    ticks: list[int] = []
+    for value in values.unique().sort():
+        if not ticks or value >= 1.9 * ticks[-1]:
+            ticks.append(value)
+    axis.set(xlabel=text, xscale="log")
+    axis.set_xticks(ticks, [f"{tick:,}" for tick in ticks], fontsize=10)
+    axis.minorticks_off()
+    axis.grid(alpha=0.3)
 
 
 # --- what the rules call -------------------------------------------------------------------------------------------------
@@ -159,11 +189,9 @@ def plot_costs(memory: Path, out: Mapping[str, Path]) -> None:
     memory : Path
         The table that jobs append to.
     out : mapping of str to Path
-        Where to write memory and rates.
+        Where to write costs.
     """
-    jobs = read_jobs(memory)
-    save(peak_memory(jobs), out["memory"])
-    save(rates(jobs), out["rates"])
+    save(costs(read_jobs(memory)), out["costs"])
 
 
 def plot_scores(baselines: Path, active_learning: Path, families: Mapping[str, str], out: Mapping[str, Path]) -> None:
@@ -176,11 +204,10 @@ def plot_scores(baselines: Path, active_learning: Path, families: Mapping[str, s
     families : mapping of str to str
         The name of each dataset's family.
     out : mapping of str to Path
-        Where to write baselines, learning_curves and found.
+        Where to write baselines, learning_curves and search.
     """
-    save(baseline_scores(read_baselines(baselines), families), out["baselines"])
-    for name, score in (("learning_curves", METRIC), ("found", "found")):
-        save(
-            search_curves(read_scores(active_learning, score, "dataset", "strategy", "asked"), score, families),
-            out[name],
-        )
+    scores = read_baselines(baselines)
+    save(baseline_scores(scores, families), out["baselines"])
+    save(learning_curves(scores, families), out["learning_curves"])
+    keys = ("dataset", "strategy", "asked")
+    save(search_curves({name: read_scores(active_learning, name, *keys) for name in AXIS}, families), out["search"])

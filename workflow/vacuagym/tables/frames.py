@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from vacuagym.errors import InputError
 from vacuagym.schema import DATASET, GEOMETRY_ID, PART, PARTS, SAMPLE
+from vacuagym.tables.arrays import Ragged
 from vacuagym.tables.hashing import salted
 from vacuagym.tables.shards import AGAIN, check_input, in_blocks, read_batches, read_recipe, write_text
 
@@ -155,6 +156,18 @@ def to_arrow(frame: pl.DataFrame, schema: pa.Schema) -> pa.RecordBatch:
     columns = frame[schema.names].rechunk().to_arrow(compat_level=pl.CompatLevel.oldest()).to_batches()[0].columns
     arrays = [c if c.type == field.type else c.cast(field.type) for c, field in zip(columns, schema, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def to_columns(frame: pl.DataFrame) -> dict[str, np.ndarray | Ragged]:
+    """The columns of a frame without missing values as numpy arrays, lists as `Ragged`."""
+    return {column.name: _to_numpy(column) for column in frame.get_columns()}
+
+
+def _to_numpy(column: pl.Series) -> np.ndarray | Ragged:
+    if column.dtype != pl.List:
+        return column.to_numpy()
+    offsets = np.cumsum([0, *column.list.len()], dtype=np.int64)
+    return Ragged(column.explode(empty_as_null=False).to_numpy(), offsets)
 
 
 def hash_expression(column: pl.Expr, salt: str) -> pl.Expr:

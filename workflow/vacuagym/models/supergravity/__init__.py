@@ -2,7 +2,7 @@
 
 docs/supergravity.md describes the model. Modules: `columns` the label table, `labels` a batch of geometries, `priors` the
 draws, `cones` and `rays` from a geometry to a ray of Kähler parameters, `solve` one row, `ray` every critical point on its
-ray, with proof.
+ray, with proof; `oracle` what decides a label, `portrait` what figures show of it.
 """
 
 from pathlib import Path
@@ -98,6 +98,7 @@ MODEL = LabelModel(
         lambda family: (*_ORACLE, *(name for name in ("is_mirror",) if name in {c.name for c in family.features})),
         _quantities,
     ),
+    portrait=f"{__name__}.portrait",
     document="docs/supergravity.md",
     bibliography=Path(__file__).with_name("sources.bib").read_text(encoding="utf-8"),
 )

@@ -33,15 +33,18 @@ def quantities(rows: Columns) -> np.ndarray:
     )
     volume, least_tau, lowest, highest = found.T
     volume = volume * (np.asarray(rows["condensate_rank"], dtype=np.float64) / (2 * np.pi * least_tau)) ** 1.5
-    chi = np.asarray(rows["euler_characteristic"], dtype=np.float64)
-    chi = np.where(rows["is_mirror"], -chi, chi) if "is_mirror" in rows else chi
-    xi = np.array(
-        [priors.alpha_prime(*pair) for pair in zip(chi, np.asarray(rows["string_coupling"], np.float64), strict=True)]
-    )
+    couplings = np.asarray(rows["string_coupling"], np.float64)
+    xi = np.array([priors.alpha_prime(*pair) for pair in zip(euler_characteristic(rows), couplings, strict=True)])
     uplift = np.asarray(rows["uplift"]) * volume ** (2 - np.asarray(rows["uplift_power"]))
     with np.errstate(divide="ignore"):
         relative = np.log10(uplift) - 2 * np.asarray(rows["log10_flux"], dtype=np.float64)
     return np.stack([np.log(volume), xi / volume, np.maximum(relative, -99.0), lowest, highest], axis=1)
+
+
+def euler_characteristic(rows: Columns) -> np.ndarray:
+    """The Euler number of the labelled threefold, which may be the mirror of the row's; float64 (rows,)."""
+    chi = np.asarray(rows["euler_characteristic"], dtype=np.float64)
+    return np.where(rows["is_mirror"], -chi, chi) if "is_mirror" in rows else chi
 
 
 @njit(cache=True)
