@@ -80,7 +80,7 @@ def plot_errors(tables: Mapping[str, Sequence[Path]], name: str, out: Path) -> N
 
 def _predict(shards: Sequence[Shard], split: Path, model: LabelModel) -> Predictions:
     family, of_labels = FAMILIES[shards[0].family], read_schema(shards[0].labels)
-    inputs = replace(inputs_of(TASKS["stability"], [family], model), cycle=None, oracle=())  # all of them are seen
+    inputs = replace(inputs_of(TASKS["stability"], [family], model), oracle=())
     decides = model.oracle.reads(family) if model.portrait else ()
     columns = [*inputs.reads, *decides, *label_reads(of_labels), DUPLICATE_GROUP]
     scored = is_scored(of_labels)
