@@ -13,7 +13,7 @@ from vacuagym.benchmark.predictions import TRUTH, Loaded, probability_columns, w
 from vacuagym.benchmark.tasks.base import Target
 from vacuagym.benchmark.values import values_sha256
 from vacuagym.schema import CLASSES, Column, names_of
-from vacuagym.tables.arrays import Ragged
+from vacuagym.tables.frames import as_array
 from vacuagym.tables.shards import new_shard
 
 SCORE_COLUMNS = (
@@ -126,7 +126,7 @@ def score(targets: Sequence[Target], rows: pl.DataFrame) -> Scores:
 def _score_target(target: Target, rows: pl.DataFrame) -> Scores:
     names, group = list(target.columns), rows["duplicate_group"].to_numpy()
     truth, said = (
-        [_array(rows[prefix + name]) if prefix + name in rows.columns else None for name in names]
+        [as_array(rows[prefix + name]) if prefix + name in rows.columns else None for name in names]
         for prefix in (TRUTH, "")
     )
     p = _there(rows, probability_columns(target)).to_numpy()
@@ -140,13 +140,6 @@ def _score_target(target: Target, rows: pl.DataFrame) -> Scores:
         truth, said = [codes[0]], [codes[1]]
     probabilities = (p[:, 0] if target.kind == "binary" else p) if p.shape[1] else None
     return KINDS[target.kind].score(truth[0], said[0], probabilities, group, names)
-
-
-def _array(column: pl.Series) -> np.ndarray | Ragged:
-    if column.dtype != pl.List:
-        return column.to_numpy()
-    offsets = np.cumsum([0, *column.list.len()], dtype=np.int64)
-    return Ragged(column.explode(empty_as_null=False).to_numpy(), offsets)
 
 
 def _by_class(target: Target, rows: pl.DataFrame) -> dict:

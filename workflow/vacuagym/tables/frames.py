@@ -160,10 +160,11 @@ def to_arrow(frame: pl.DataFrame, schema: pa.Schema) -> pa.RecordBatch:
 
 def to_columns(frame: pl.DataFrame) -> dict[str, np.ndarray | Ragged]:
     """The columns of a frame without missing values as numpy arrays, lists as `Ragged`."""
-    return {column.name: _to_numpy(column) for column in frame.get_columns()}
+    return {column.name: as_array(column) for column in frame.get_columns()}
 
 
-def _to_numpy(column: pl.Series) -> np.ndarray | Ragged:
+def as_array(column: pl.Series) -> np.ndarray | Ragged:
+    """A column without missing values as a numpy array, or lists as `Ragged`."""
     if column.dtype != pl.List:
         return column.to_numpy()
     offsets = np.cumsum([0, *column.list.len()], dtype=np.int64)

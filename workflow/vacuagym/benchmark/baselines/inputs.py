@@ -11,7 +11,7 @@ from vacuagym.benchmark.tasks.base import DRAW, Task
 from vacuagym.geometry.family import Family
 from vacuagym.models.base import LabelModel
 from vacuagym.schema import COUPLING, FEATURE, Column, names_of
-from vacuagym.tables.arrays import Ragged
+from vacuagym.tables.frames import as_array, to_columns
 
 # say where other numbers belong: their sizes mean nothing
 _INDICES = {"triple_intersection_indices", "rays", "heights", "basis"}
@@ -58,7 +58,7 @@ class Inputs:
             return self.task.numbers.of(rows)
         blocks = [_numbers(rows[name]) for name in names_of((*self.features, *self.couplings))]
         if self.oracle:
-            blocks.append(self.model.oracle.of({name: _column(rows[name]) for name in self.oracle}))
+            blocks.append(self.model.oracle.of(to_columns(rows.select(self.oracle))))
         return np.concatenate(blocks, axis=1)
 
 
@@ -80,23 +80,14 @@ def inputs_of(task: Task, families: Sequence[Family], model: LabelModel) -> Inpu
     return Inputs(task, features, drawn, oracle if there else (), model)
 
 
-def _column(column: pl.Series) -> np.ndarray | Ragged:
-    return _ragged(column) if column.dtype == pl.List else column.to_numpy()
-
-
 def _width(column: Column) -> range:
     return range(3 if column.type.startswith("list") else 1)
-
-
-def _ragged(column: pl.Series) -> Ragged:
-    offsets = np.cumsum([0, *column.list.len()], dtype=np.int64)
-    return Ragged(column.explode(empty_as_null=False).to_numpy(), offsets)
 
 
 def _numbers(column: pl.Series) -> np.ndarray:
     if column.dtype != pl.List:
         return column.to_numpy().astype(np.float64)[:, None]
-    values, offsets = _ragged(column)
+    values, offsets = as_array(column)
     there = np.diff(offsets) > 0
     out = np.zeros((len(column), 3))  # an empty list belongs to a term that is switched off
     for i, ufunc in enumerate((np.minimum, np.add, np.maximum) if there.any() else ()):
