@@ -134,7 +134,7 @@ def is_effective(theory, tau):
 
 
 @njit(cache=True)
-def _stay(space, t):
+def stay(space, t):
     """Make sure that the phase in use is that of t; returns whether there is a certified one, and whether it is a new one."""
     if space.sizes[2] != NONE and smallest_curve(space, t) > 0.0:
         return True, False
@@ -193,7 +193,7 @@ def follow_cycles(space, t, target, flops):
                 trial[i] += step[i]
             if not largest < 0.5 * size:
                 break
-            certified, new = _stay(space, trial)
+            certified, new = stay(space, trial)
             changed += new
             if not certified:
                 status = LEFT
@@ -288,7 +288,7 @@ def real_point(space, theory, subset, t):
                 trial[i] += step[i]
             if not largest < 0.5 * size:
                 break
-            certified, new = _stay(space, trial)
+            certified, new = stay(space, trial)
             changed += new
             if not certified:
                 status = LEFT
@@ -397,7 +397,7 @@ def exact_point(space, theory, subset, t, theta):
         for i in range(n):
             t[i] += step[i]
             theta[i] += step[n + i]
-        certified, _ = _stay(space, t)
+        certified, _ = stay(space, t)
         if not certified:
             return LEFT
         if largest < _EXACT * size or (largest < _CLOSE * size and largest >= before):
