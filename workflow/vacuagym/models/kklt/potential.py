@@ -14,27 +14,46 @@ from collections import namedtuple
 
 import numpy as np
 
+from vacuagym.models.kklt.balls import at, nought, power_of, put, real_product, shape_of
 from vacuagym.models.kklt.points import exponentials, geometry_at
 from vacuagym.numerics.compiled import njit
-from vacuagym.numerics.elementary import exp, log
 
-# What `derivatives` fills, for n classes: gradient (2n,), hessian (2n, 2n), metric (n, n), of t and phi; kappa_ij (n, n) and
-# tau (n,) at the point; numbers (4,): V without uplift, uplift term, volume, |w|^2
-Jet = namedtuple("Jet", "gradient hessian metric matrix tau numbers")
+# What `derivatives` fills, for n classes and r terms: gradient (2n,) and hessian (2n, 2n) of t and phi; numbers (4,): V without
+# uplift, uplift term, volume, |w|^2; metric (n, n), matrix = kappa_ij (n, n) and tau (n,) at the point. The rest is scratch:
+# x (r,) = a_p tau_p and slope (r, n), its derivative; flow (n,) = X, turned (n,) = kappa_ij X_j, bent (n, n) = kappa_ijk X_k;
+# dw, du, dm, dv, dsize, dmixed, cross (2n,), dflow and pulled (2n, n), derivatives of w, u, m, volume, |w|^2, ... and X
+Jet = namedtuple(
+    "Jet",
+    "gradient hessian numbers metric matrix tau x slope flow turned bent "
+    "dw du dm dv dsize dmixed cross dflow pulled",
+)
 
 
 @njit(cache=True)
-def new_jet(n):
-    """Room for a `Jet`."""
+def new_jet(n, r):
+    """Room for a `Jet` of numbers."""
     return Jet(
-        np.empty(2 * n), np.empty((2 * n, 2 * n)), np.empty((n, n)), np.empty((n, n)), np.empty(n), np.empty(4)
+        np.empty(2 * n),
+        np.empty((2 * n, 2 * n)),
+        np.empty(4),
+        np.empty((n, n)),
+        np.empty((n, n)),
+        np.empty(n),
+        np.empty(r),
+        np.empty((r, n)),
+        np.empty(n, np.complex128),
+        np.empty(n, np.complex128),
+        np.empty((n, n), np.complex128),
+        np.empty(2 * n, np.complex128),
+        np.empty(2 * n, np.complex128),
+        np.empty(2 * n),
+        np.empty(2 * n),
+        np.empty(2 * n),
+        np.empty(2 * n),
+        np.empty(2 * n),
+        np.empty((2 * n, n), np.complex128),
+        np.empty((2 * n, n), np.complex128),
     )
-
-
-@njit(cache=True)
-def _real(a, b):
-    """Re(a bbar)."""
-    return a.real * b.real + a.imag * b.imag
 
 
 @njit(cache=True)
@@ -54,131 +73,172 @@ def derivatives(kappa, theory, uplift, power, t, theta, jet):
     jet : Jet
         Output.
     """
-    v = geometry_at(kappa, t, jet.matrix, jet.tau)
-    terms = np.empty(len(theory.rates), np.complex128)
+    r, n = theory.classes.shape
+    y = geometry_at(kappa, t, jet.matrix, jet.tau) + 0.5 * theory.xi
+    terms, charges = np.empty(r, np.complex128), np.empty((r, n))
     exponentials(theory, jet.tau, theta, terms)
-    fill_jet(kappa, theory.classes, theory.rates, theory.xi, terms, uplift, power, t, v, v + 0.5 * theory.xi, -1.0, jet)
-    y = v + 0.5 * theory.xi
-    for i in range(len(t)):
-        for j in range(len(t)):
+    for p in range(r):
+        for i in range(n):
+            charges[p, i] = theory.rates[p] * theory.classes[p, i]
+    fill_jet(kappa, charges, theory.xi, terms, uplift, power, t, jet)
+    for i in range(n):
+        for j in range(n):
             jet.metric[i, j] = -0.25 * jet.matrix[i, j] / y + 0.5 * jet.tau[i] * jet.tau[j] / (y * y)
 
 
 @njit(cache=True)
-def fill_jet(kappa, classes, rates, xi, terms, uplift, power, t, v, y, minus, jet):
-    """V and its derivatives from the exponentials; or, without any minus sign, the sums of the sizes of their terms.
+def fill_geometry(kappa, charges, t, jet):
+    """Fill matrix, tau, x and slope of a jet, as of `fill_jet`; returns the volume."""
+    r, n = shape_of(charges)
+    volume = nought(jet.tau)
+    for i in range(n):
+        total = nought(jet.tau)
+        for j in range(n):
+            entry = nought(jet.tau)
+            for k in range(n):
+                entry += at(kappa, (i, j, k)) * at(t, k)
+            put(jet.matrix, (i, j), entry)
+            total += entry * at(t, j)
+        put(jet.tau, i, 0.5 * total)
+        volume += total * at(t, i)
+    for p in range(r):
+        total = nought(jet.tau)
+        for i in range(n):
+            entry = nought(jet.tau)
+            for j in range(n):
+                entry += at(charges, (p, j)) * at(jet.matrix, (i, j))
+            put(jet.slope, (p, i), entry)
+            total += at(charges, (p, i)) * at(jet.tau, i)
+        put(jet.x, p, total)
+    return volume / 6.0
+
+
+@njit(cache=True)
+def fill_jet(kappa, charges, xi, terms, uplift, power, t, jet):
+    """V and its derivatives from the exponentials, in numbers or in balls.
 
     Parameters
     ----------
-    kappa, classes, rates, xi, terms, uplift, power, t
-        As of `derivatives`, terms the E_p; for sizes, their absolute values.
-    v, y : float
-        Volume and Y; for sizes too.
-    minus : float
-        -1; 1 for sizes.
+    kappa, charges, terms, t : (n, n, n), (r, n), (r,), (n,)
+        Triple intersection numbers, a_p Q_pi, E_p and the point: arrays, complex for terms, or `Balls`.
+    xi, uplift, power : float
+        As of `derivatives`.
     jet : Jet
-        Output; all but the metric.
+        Output; all but the metric; of the same kind.
     """
-    r, n = classes.shape
-    matrix, tau, turn = jet.matrix, jet.tau, -1j if minus < 0.0 else 1.0 + 0.0j
-    z = 4.0 * y - 3.0 * xi if minus < 0.0 else 4.0 * v - abs(xi)
-    geometry_at(kappa, t, matrix, tau)
-    x = np.empty(r)  # a_p tau_p
-    slope = np.empty((r, n))  # its derivative by t, and that of a_p theta_p by phi
-    flow = np.zeros(n, np.complex128)  # X
-    w, u = 1.0 + 0.0j, 0.0j
+    r, n = shape_of(charges)
+    v = fill_geometry(kappa, charges, t, jet)
+    y, z = v + 0.5 * xi, 4.0 * v - xi
+    w, u, m = 1.0 + nought(jet.flow), nought(jet.flow), nought(jet.tau)
     for p in range(r):
-        x[p] = 0.0
-        for i in range(n):
-            slope[p, i] = 0.0
-            for j in range(n):
-                slope[p, i] += rates[p] * classes[p, j] * matrix[i, j]
-            x[p] += rates[p] * classes[p, i] * tau[i]
-            flow[i] += rates[p] * classes[p, i] * terms[p]
-        w += terms[p]
-        u += x[p] * terms[p]
-    turned, bent = np.zeros(n, np.complex128), np.zeros((n, n), np.complex128)  # kappa_ij X_j, kappa_ijk X_k
-    m = 0.0
+        w += at(terms, p)
+        u += at(jet.x, p) * at(terms, p)
     for i in range(n):
+        total = nought(jet.flow)
+        for p in range(r):
+            total += at(charges, (p, i)) * at(terms, p)
+        put(jet.flow, i, total)
+    for i in range(n):
+        total = nought(jet.flow)
         for j in range(n):
-            turned[i] += matrix[i, j] * flow[j]
+            total += at(jet.matrix, (i, j)) * at(jet.flow, j)
+            entry = nought(jet.flow)
             for k in range(n):
-                bent[i, j] += kappa[i, j, k] * flow[k]
-        m += _real(turned[i], flow[i])
+                entry += at(kappa, (i, j, k)) * at(jet.flow, k)
+            put(jet.bent, (i, j), entry)
+        put(jet.turned, i, total)
+        m += real_product(total, at(jet.flow, i))
 
     # first derivatives of w, u, X and m; what multiplies the derivatives of X once more
-    dw, du, dm = np.empty(2 * n, np.complex128), np.zeros(2 * n, np.complex128), np.zeros(2 * n)
-    dflow, pulled = np.zeros((2 * n, n), np.complex128), np.zeros((2 * n, n), np.complex128)
     for j in range(n):
-        dw[j], dw[n + j], du[j] = minus * turned[j], turn * turned[j], turned[j]
+        of_u = nought(jet.flow)
         for p in range(r):
-            change = slope[p, j] * terms[p]
-            du[j] += minus * x[p] * change
-            du[n + j] += turn * x[p] * change
-            for i in range(n):
-                dflow[j, i] += minus * rates[p] * classes[p, i] * change
-                dflow[n + j, i] += turn * rates[p] * classes[p, i] * change
-    for a in range(2 * n):
+            of_u += at(jet.x, p) * (at(jet.slope, (p, j)) * at(terms, p))
+        turned = at(jet.turned, j)
+        put(jet.dw, j, -1.0 * turned)
+        put(jet.dw, n + j, -1j * turned)
+        put(jet.du, j, turned - of_u)
+        put(jet.du, n + j, -1j * of_u)
+        put(jet.dv, j, at(jet.tau, j))
+        put(jet.dv, n + j, nought(jet.tau))
         for i in range(n):
+            total = nought(jet.flow)
+            for p in range(r):
+                total += at(charges, (p, i)) * (at(jet.slope, (p, j)) * at(terms, p))
+            put(jet.dflow, (j, i), -1.0 * total)
+            put(jet.dflow, (n + j, i), -1j * total)
+    for a in range(2 * n):
+        of_m = nought(jet.tau)
+        for i in range(n):
+            total = nought(jet.flow)
             for j in range(n):
-                pulled[a, i] += matrix[i, j] * dflow[a, j]
-            dm[a] += 2.0 * _real(dflow[a, i], turned[i])
+                total += at(jet.matrix, (i, j)) * at(jet.dflow, (a, j))
+            of_m += 2.0 * real_product(at(jet.dflow, (a, i)), at(jet.turned, i))
             if a < n:
-                pulled[a, i] += bent[i, a]
-                dm[a] += _real(flow[i], bent[i, a])
+                total += at(jet.bent, (i, a))
+                of_m += real_product(at(jet.flow, i), at(jet.bent, (i, a)))
+            put(jet.pulled, (a, i), total)
+        put(jet.dm, a, of_m)
 
     # V as a function of volume, |w|^2, Re(u wbar) + |u|^2 and m
-    size, mixed = _real(w, w), _real(u, w) + _real(u, u)
-    c0, c1 = 3.0 * xi / (z * y * y), 16.0 / (y * z)
-    c0_v, c1_v = minus * c0 * (4.0 / z + 2.0 / y), minus * c1 * (1.0 / y + 4.0 / z)
-    c0_vv = c0 * (32.0 / (z * z) + 16.0 / (y * z) + 6.0 / (y * y))
-    c1_vv = c1 * (2.0 / (y * y) + 8.0 / (y * z) + 32.0 / (z * z))
-    lifted = uplift * exp(-power * log(v))
-    by_v = c0_v * size + c1_v * mixed + 4.0 * m / (y * y) + minus * power * lifted / v
-    by_vv = c0_vv * size + c1_vv * mixed + minus * 8.0 * m / (y * y * y) + power * (power + 1.0) * lifted / (v * v)
-    jet.numbers[0] = c0 * size + c1 * mixed + minus * 4.0 * m / y
-    jet.numbers[1], jet.numbers[2], jet.numbers[3] = lifted, v, size
-    dsize, dmixed, dv, cross = np.empty(2 * n), np.empty(2 * n), np.zeros(2 * n), np.empty(2 * n)
-    dv[:n] = tau
+    size, mixed = real_product(w, w), real_product(u, w) + real_product(u, u)
+    inverse_v, inverse_y, inverse_z = 1.0 / v, 1.0 / y, 1.0 / z
+    c0, c1 = 3.0 * xi * (inverse_z * inverse_y * inverse_y), 16.0 * (inverse_y * inverse_z)
+    c0_v, c1_v = c0 * (-4.0 * inverse_z - 2.0 * inverse_y), c1 * (-1.0 * inverse_y - 4.0 * inverse_z)
+    c0_vv = c0 * (32.0 * inverse_z * inverse_z + 16.0 * inverse_y * inverse_z + 6.0 * inverse_y * inverse_y)
+    c1_vv = c1 * (2.0 * inverse_y * inverse_y + 8.0 * inverse_y * inverse_z + 32.0 * inverse_z * inverse_z)
+    fall = 4.0 * inverse_y * inverse_y
+    lifted = uplift * power_of(v, -power)
+    by_v = c0_v * size + c1_v * mixed + fall * m - power * lifted * inverse_v
+    by_vv = c0_vv * size + c1_vv * mixed - 2.0 * fall * inverse_y * m
+    by_vv += power * (power + 1.0) * lifted * inverse_v * inverse_v
+    put(jet.numbers, 0, c0 * size + c1 * mixed - 4.0 * inverse_y * m)
+    put(jet.numbers, 1, lifted)
+    put(jet.numbers, 2, v)
+    put(jet.numbers, 3, size)
     for a in range(2 * n):
-        dsize[a] = 2.0 * _real(dw[a], w)
-        dmixed[a] = _real(du[a], w) + _real(u, dw[a]) + 2.0 * _real(du[a], u)
-        cross[a] = c0_v * dsize[a] + c1_v * dmixed[a] + 4.0 / (y * y) * dm[a]
-        jet.gradient[a] = by_v * dv[a] + c0 * dsize[a] + c1 * dmixed[a] + minus * 4.0 / y * dm[a]
+        dw, du, dm = at(jet.dw, a), at(jet.du, a), at(jet.dm, a)
+        dsize = 2.0 * real_product(dw, w)
+        dmixed = real_product(du, w) + real_product(u, dw) + 2.0 * real_product(du, u)
+        put(jet.cross, a, c0_v * dsize + c1_v * dmixed + fall * dm)
+        put(jet.gradient, a, by_v * at(jet.dv, a) + c0 * dsize + c1 * dmixed - 4.0 * inverse_y * dm)
 
     # second derivatives: products of first ones, then what is linear in second derivatives
     hessian = jet.hessian
     for a in range(2 * n):
         for b in range(a + 1):
-            entry = by_vv * dv[a] * dv[b] + dv[a] * cross[b] + dv[b] * cross[a] + 2.0 * c0 * _real(dw[a], dw[b])
-            entry += c1 * (_real(du[a], dw[b]) + _real(dw[a], du[b]) + 2.0 * _real(du[a], du[b]))
-            pull = 0.0
+            entry = by_vv * at(jet.dv, a) * at(jet.dv, b)
+            entry += at(jet.dv, a) * at(jet.cross, b) + at(jet.dv, b) * at(jet.cross, a)
+            entry += 2.0 * c0 * real_product(at(jet.dw, a), at(jet.dw, b))
+            pair = real_product(at(jet.du, a), at(jet.dw, b)) + real_product(at(jet.dw, a), at(jet.du, b))
+            entry += c1 * (pair + 2.0 * real_product(at(jet.du, a), at(jet.du, b)))
+            pull = nought(jet.tau)
             for i in range(n):
-                pull += _real(dflow[a, i], pulled[b, i])
+                pull += real_product(at(jet.dflow, (a, i)), at(jet.pulled, (b, i)))
                 if a < n:
-                    pull += _real(dflow[b, i], bent[i, a])
-            hessian[a, b] = entry + minus * 8.0 / y * pull
+                    pull += real_product(at(jet.dflow, (b, i)), at(jet.bent, (i, a)))
+            if a < n:
+                entry += by_v * at(jet.matrix, (a, b))
+            put(hessian, (a, b), entry - 8.0 * inverse_y * pull)
     of_u = w + 2.0 * u
     for p in range(r):
-        along = 0.0j  # E_p'' appears as Re(E_p'' conj(along))
+        term, along = at(terms, p), nought(jet.flow)  # E_p'' appears as Re(E_p'' conj(along))
         for i in range(n):
-            along += rates[p] * classes[p, i] * turned[i]
-        along = 2.0 * c0 * w + c1 * u + c1 * x[p] * of_u + minus * 8.0 / y * along
-        second, straight = _real(terms[p], along), c1 * _real(terms[p], of_u)
-        skew = minus * (_real(turn * terms[p], along) + minus * c1 * _real(turn * terms[p], of_u))
+            along += at(charges, (p, i)) * at(jet.turned, i)
+        along = 2.0 * c0 * w + c1 * u + c1 * at(jet.x, p) * of_u - 8.0 * inverse_y * along
+        second, straight = real_product(term, along), c1 * real_product(term, of_u)
+        skew = real_product(1j * term, along) - c1 * real_product(1j * term, of_u)
         for a in range(n):
             for b in range(n):
-                pair = slope[p, a] * slope[p, b]
-                hessian[n + b, a] += skew * pair
+                pair = at(jet.slope, (p, a)) * at(jet.slope, (p, b))
+                put(hessian, (n + b, a), at(hessian, (n + b, a)) + skew * pair)
                 if b <= a:
-                    bend = 0.0
+                    bend = nought(jet.tau)
                     for i in range(n):
-                        bend += rates[p] * classes[p, i] * kappa[i, a, b]
-                    hessian[a, b] += second * (pair + minus * bend) + straight * (bend + minus * 2.0 * pair)
-                    hessian[n + a, n + b] += minus * second * pair
-    for a in range(n):
-        for b in range(a + 1):
-            hessian[a, b] += by_v * matrix[a, b]
+                        bend += at(charges, (p, i)) * at(kappa, (i, a, b))
+                    change = second * (pair - bend) + straight * (bend - 2.0 * pair)
+                    put(hessian, (a, b), at(hessian, (a, b)) + change)
+                    put(hessian, (n + a, n + b), at(hessian, (n + a, n + b)) - second * pair)
     for a in range(2 * n):
         for b in range(a):
-            hessian[b, a] = hessian[a, b]
+            put(hessian, (b, a), at(hessian, (a, b)))
