@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from vacuagym.errors import InputError
 
-CLASSES = ("stable", "metastable", "saddle", "unstable", "runaway", "marginal", "failed")  # models say what they mean
-UNDECIDED = ("marginal", "failed")  # never scored
+# what they mean is said by the label models
+CLASSES = ("stable", "metastable", "saddle", "unstable", "runaway", "marginal", "failed", "not_applicable")
+UNDECIDED = ("marginal", "failed", "not_applicable")  # never scored
 WITH_POINT = ("stable", "metastable", "saddle", "unstable", "marginal")  # classes that speak of a critical point
 PARTS = ("train", "val", "test")
 

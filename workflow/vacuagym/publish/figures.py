@@ -21,9 +21,9 @@ from vacuagym.schema import CLASSES
 BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
     "#000000", "#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7",
 )  # fmt: skip
-GREY = "#999999"
-CLASS_COLOURS = dict(zip(CLASSES, (BLUE, SKY, ORANGE, VERMILION, GREEN, GREY, BLACK), strict=True))
-LIGHT = ("metastable", "saddle", "marginal")  # classes whose colours need black text
+GREY, PALE = "#999999", "#DDDDDD"
+CLASS_COLOURS = dict(zip(CLASSES, (BLUE, SKY, ORANGE, VERMILION, GREEN, GREY, BLACK, PALE), strict=True))
+LIGHT = ("metastable", "saddle", "marginal", "not_applicable")  # classes whose colours need black text
 FAMILY_COLOURS = matplotlib.colormaps["RdPu"]  # light to dark: no colour of a class
 SERIES = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, BLACK, YELLOW)
 MARKERS = "osD^vP*X"

@@ -22,6 +22,7 @@ import numpy as np
 from vacuagym.geometry.polytopes import DIM, new_polytope
 from vacuagym.geometry.triangulations import new_fan as new_star
 from vacuagym.geometry.triangulations import restore
+from vacuagym.models.kklt.dense import eliminate, substitute
 from vacuagym.models.kklt.fans import MAX_DIM, MAX_RAYS, fill_fan, intersect, new_fan
 from vacuagym.numerics.compiled import njit
 
@@ -171,18 +172,42 @@ def space_of(rays, heights, basis, room):
 @njit(cache=True)
 def _class_of(space, heights):
     """The class sum of height times divisor in the basis, float64 (n,): heights that vanish outside the basis."""
-    matrix, values = np.empty((DIM, DIM)), np.empty(DIM)
+    matrix, order, linear = np.empty((DIM, DIM)), np.empty(DIM, np.int64), np.empty(DIM)
     for k in range(DIM):
-        values[k] = heights[space.corners[k]]
+        linear[k] = heights[space.corners[k]]
         for c in range(DIM):
             matrix[k, c] = space.rays[space.corners[k], c]
-    linear = np.rint(np.linalg.solve(matrix, values))  # the rays outside the basis are a basis of the lattice
+    eliminate(DIM, matrix, order)
+    substitute(DIM, matrix, order, linear)
     inside = np.empty(len(space.basis))
     for i in range(len(inside)):
         inside[i] = heights[space.basis[i]]
-        for c in range(DIM):
-            inside[i] -= linear[c] * space.rays[space.basis[i], c]
+        for c in range(DIM):  # integers, since the rays outside the basis are a basis of the lattice
+            inside[i] -= np.rint(linear[c]) * space.rays[space.basis[i], c]
     return inside
+
+
+@njit(cache=True)
+def classes_of(space):
+    """The classes of all toric divisors in the basis, float64 (R, n), exactly.
+
+    With v_b = sum_k m_bk v_k, k the four rays outside the basis, the linear relations give D_k = -sum_b m_bk D_b.
+    """
+    n = len(space.basis)
+    classes, matrix = np.zeros((space.sizes[0], n)), np.empty((DIM, DIM))
+    order, solution = np.empty(DIM, np.int64), np.empty(DIM)
+    for k in range(DIM):
+        for c in range(DIM):
+            matrix[c, k] = space.rays[space.corners[k], c]
+    eliminate(DIM, matrix, order)
+    for i in range(n):
+        classes[space.basis[i], i] = 1.0
+        for c in range(DIM):
+            solution[c] = space.rays[space.basis[i], c]
+        substitute(DIM, matrix, order, solution)
+        for k in range(DIM):
+            classes[space.corners[k], i] = -np.rint(solution[k])
+    return classes
 
 
 # --- the certificate --------------------------------------------------------------------------------------------------

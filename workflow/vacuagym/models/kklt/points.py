@@ -56,13 +56,15 @@ def geometry_at(kappa, t, matrix, tau):
 
 
 @njit(cache=True)
-def candidates(theory, subsets, tau):
+def candidates(theory, log_flux, subsets, tau):
     """The vertices of the polyhedron a_p tau_p >= ln|A_p / W0| + ln(2 n L / 3), L = -ln|W0|.
 
     Parameters
     ----------
     theory : Theory
-        The row's.
+        The couplings.
+    log_flux : float
+        ln |W0|, negative.
     subsets, tau : int64 (MAX_CANDIDATES, n), float64 (MAX_CANDIDATES, n)
         Output: the rigid divisors B of each vertex, and the vertex.
 
@@ -79,7 +81,7 @@ def candidates(theory, subsets, tau):
         return count, spans
     bounds = np.empty(r)
     for p in range(r):
-        bounds[p] = theory.logs[p] / theory.rates[p]
+        bounds[p] = (theory.logs[p] + log(-2.0 * n * log_flux / 3.0)) / theory.rates[p]
     chosen = np.arange(n)
     matrix, order, x = np.empty((n, n)), np.empty(n, np.int64), np.empty(n)
     more = True

@@ -8,13 +8,13 @@ from vacuagym.numerics.compiled import njit
 from vacuagym.numerics.elementary import exp, log, sqrt
 
 _ZETA_3 = 1.2020569031595942854
-_LOG10 = 2.302585092994045684
+LOG10 = 2.302585092994045684
 _TWO_PI = 6.283185307179586
 
 _OFFSETS = offsets(PARAMETERS)
-_FLUX, _COUPLING, _AMPLITUDE, _UPLIFT, _NO_UPLIFT = (
+_FLUX, _COUPLING, _AMPLITUDE, _UPLIFT, _NO_UPLIFT, POWER = (
     _OFFSETS[name]
-    for name in ("log10_flux", "string_coupling", "log10_amplitude", "log10_uplift", "no_uplift_fraction")
+    for name in ("log10_flux", "string_coupling", "log10_amplitude", "log10_uplift", "no_uplift_fraction", "uplift_power")
 )
 N_UNIFORMS = 5  # of the couplings that a row has one of
 
@@ -73,6 +73,6 @@ def alpha_prime(euler_characteristic, string_coupling):
 
 
 @njit(cache=True)
-def log_flux(log10_flux):
-    """ln |W0|."""
-    return _LOG10 * log10_flux
+def power_of_ten(x):
+    """10^x; 0 for -inf."""
+    return exp(LOG10 * x) if x > -300.0 else 0.0
