@@ -14,7 +14,7 @@ from vacuagym.publish import figures, score_figures
 from vacuagym.publish.label_counts import LOG_EDGES
 from vacuagym.schema import CLASSES
 
-ROWS = {"ks": (30, 50, 5, 0, 15, 0, 0), "fth6d": (10, 20, 30, 25, 15, 0, 0)}
+ROWS = {"ks": (30, 50, 5, 0, 15, 0, 0, 0), "fth6d": (10, 20, 30, 25, 15, 0, 0, 0)}
 SHOWN = [k for k, counts in enumerate(zip(*ROWS.values(), strict=True)) if any(counts)]
 TYPES = {"ks": {"ads_susy": 60, "ds_minimum": 40}, "fth6d": {"ads_susy": 75, "runaway": 25}}
 BINS = len(LOG_EDGES) + 1

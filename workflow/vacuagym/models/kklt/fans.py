@@ -261,7 +261,7 @@ def _inverse(x):
 
 
 @njit(cache=True)
-def intersect(fan, first, second, place, kappa):
+def intersect(fan, factors, place, kappa):
     """Triple intersection numbers of the toric divisors on a complete intersection in a smooth phase.
 
     By localisation (Atiyah and Bott 1984): the integral of a class over the toric variety is the sum over its fixed points
@@ -272,8 +272,8 @@ def intersect(fan, first, second, place, kappa):
     ----------
     fan : Fan
         Filled.
-    first, second : int64
-        Rays whose divisors add up to the class of the equations, as bits; ``second`` is 0 where there is one equation.
+    factors : int64 (2, R)
+        The classes of the d - 3 equations as sums of divisors.
     place : int64 (R,)
         Position of each ray's divisor in the basis of classes, -1 if it is not in it.
     kappa : float64 (n, n, n)
@@ -284,7 +284,7 @@ def intersect(fan, first, second, place, kappa):
     kappa[:] = 0.0
     for cone in range(fan.sizes[2]):
         volume, product = fan.volumes[cone] % _PRIME, np.int64(1)
-        by_first = by_second = np.int64(0)
+        by_first = by_second = np.int64(0)  # the classes of the equations
         for k in range(d):
             weights[k] = 0
             for c in range(d):
@@ -292,13 +292,13 @@ def intersect(fan, first, second, place, kappa):
             product = product * weights[k] % _PRIME
             ray = fan.members[cone, k]
             classes[k] = place[ray]
-            by_first += weights[k] * ((first >> ray) & 1)
-            by_second += weights[k] * ((second >> ray) & 1)
+            by_first += weights[k] * factors[0, ray]
+            by_second += weights[k] * factors[1, ray]
         by_first %= _PRIME
         by_second %= _PRIME
         # each weight is D times too large, in the numerator, of 3 divisors and d - 3 equations, as in the denominator
         factor = by_first * _inverse(product * volume % _PRIME) % _PRIME
-        if second:
+        if d > 4:
             factor = factor * by_second % _PRIME
         for a in range(d):
             for b in range(a + 1):

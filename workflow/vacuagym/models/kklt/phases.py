@@ -5,9 +5,10 @@ differ by flops. Two kinds of toric variety are tried for it, both with the fan 
 
 - *hypersurface*: the rays of X's polytope, the anticanonical hypersurface P = 0. Some cones may stick out of the facets of
   the polytope (a vex fan).
-- *extended*: where v_i + v_j is a ray and i, j lie on no common facet, every monomial of P has a factor x_i or x_j,
-  P = x_i A_i + x_j A_j, and z = A_i / x_j = -A_j / x_i is one more Cox generator. X is then x_i z + A_j = 0 = x_j z - A_i in
-  the variety with the rays (v_p, 1), (v_i, 0), (v_j, 0) and (0, -1) of z.
+- *extended*: where v_i + v_j is a ray and i, j lie on no common facet, every monomial of P has a factor x_i or x_j. With
+  L and R the largest monomials, multiples of x_i and x_j, such that P = L A + R B, z = A / R = -B / L is one more Cox
+  generator. X is then L z + B = 0 = R z - A in the variety with the ray (0, -1) of z and the rays
+  (v_p, 1 - l_p - r_p), l and r the exponents of L and R.
 
 The certificate: on each orbit of the torus a general system of equations with the given monomials is smooth and of the
 expected dimension unless an equation vanishes there identically (Bernstein, Kushnirenko, Khovanskii); there the linear
@@ -47,11 +48,12 @@ Equation = namedtuple("Equation", "absent linear counts size")
 #   sizes     : (3,) int64, (R, number of pairs, phase)
 #   fan       : fans.Fan
 #   equations : Equation of P, and the two of the extended variety
+#   factors   : (2, MAX_RAYS) int64, the class of each equation of the phase in use as a sum of divisors
 #   heights   : (MAX_RAYS,) float64, scratch
 #   seen      : (2^MAX_RAYS,) bool, scratch: faces seen; all False between calls
 #   faces     : (2^MAX_RAYS,) int64, scratch: these faces
 Space = namedtuple(
-    "Space", "rays basis place corners exponents pairs sizes fan whole first second heights seen faces kappa"
+    "Space", "rays basis place corners exponents pairs sizes fan whole first second factors heights seen faces kappa"
 )
 HYPERSURFACE, NONE = -1, -2  # values of sizes[2] besides the number of a pair
 
@@ -161,6 +163,7 @@ def space_of(rays, heights, basis, room):
         whole,
         first,
         second,
+        np.zeros((2, MAX_RAYS), np.int64),
         np.zeros(MAX_RAYS),
         seen,
         faces,
@@ -300,7 +303,28 @@ def _has_rank_two(fan, face, dimension, first, second):
             either += f or g
     if dimension == 0:
         return of_first > 0 and of_second > 0 and either > 1
-    return of_first > 1 and of_second > 1 and either > 2
+    if of_first > 1 and of_second > 1:
+        return either > 2
+    return _stands_alone(fan, face, first, second) or _stands_alone(fan, face, second, first)
+
+
+@njit(cache=True)
+def _stands_alone(fan, face, first, second):
+    """Whether the first equation has one linear term, a monomial, and the other's linear terms in other x have no common zero."""
+    alone, others, monomial = -1, 0, False
+    for p in range(fan.sizes[1]):
+        if (face >> p) & 1:
+            terms = _linear_terms(first, face, p)
+            if terms > 1 or (terms == 1 and alone >= 0):
+                return False
+            if terms == 1:
+                alone = p
+    for p in range(fan.sizes[1]):
+        if (face >> p) & 1 and p != alone:
+            terms = _linear_terms(second, face, p)
+            others += terms > 0
+            monomial = monomial or terms == 1
+    return alone >= 0 and (monomial or others > 1)
 
 
 @njit(cache=True)
@@ -357,18 +381,18 @@ def enter_phase(space, t):
     everything = (np.int64(1) << n_rays) - 1
     smallest = fill_fan(fan, space.corners[:DIM], heights[:n_rays])
     if smallest > 0.0 and _is_smooth(space, space.whole, space.whole, 1):
-        intersect(fan, everything, np.int64(0), space.place, space.kappa)
+        space.factors[0], space.factors[1] = 1, 0
+        intersect(fan, space.factors, space.place, space.kappa)
         space.sizes[2] = HYPERSURFACE
         return True
     used = fan.sizes[4]
     for pair in range(space.sizes[1]):
-        i, j, k = space.pairs[pair]
+        i, _, k = space.pairs[pair]
         if everything & ~used & ~(np.int64(1) << k):
             continue  # another ray is missing
-        _extend(space, i, j)
+        _extend(space, i)
         if fill_fan(fan, space.corners, heights) > 0.0 and _is_smooth(space, space.first, space.second, 2):
-            z = np.int64(1) << n_rays
-            intersect(fan, z | np.int64(1) << i, z | np.int64(1) << j, space.place, space.kappa)
+            intersect(fan, space.factors, space.place, space.kappa)
             space.sizes[2] = pair
             return True
     space.sizes[2] = NONE
@@ -376,26 +400,49 @@ def enter_phase(space, t):
 
 
 @njit(cache=True)
-def _extend(space, i, j):
-    """Rays and equations of the extended variety of the rays i, j."""
+def _common_factor(exponents, other, factor):
+    """Write the greatest common factor of the monomials that ``other`` does not divide; all are exponents, the last two (R,)."""
+    factor[:] = -1
+    for m in range(len(exponents)):
+        if not _divides(other, exponents[m]):
+            for p in range(len(factor)):
+                factor[p] = exponents[m, p] if factor[p] < 0 else min(factor[p], exponents[m, p])
+
+
+@njit(cache=True)
+def _divides(factor, exponents):
+    for p in range(len(factor)):
+        if exponents[p] < factor[p]:
+            return False
+    return True
+
+
+@njit(cache=True)
+def _extend(space, i):
+    """Rays and equations of the extended variety in which x_i is a factor of the first monomial."""
     fan, n_rays = space.fan, space.sizes[0]
+    left, right, powers = np.zeros(n_rays, np.int64), np.empty(n_rays, np.int64), np.empty(n_rays + 1, np.int64)
+    left[i] = 1
+    _common_factor(space.exponents, left, right)
+    _common_factor(space.exponents, right, left)
     fan.sizes[0], fan.sizes[1] = DIM + 1, n_rays + 1
+    space.factors[:] = 0
+    space.factors[0, n_rays] = space.factors[1, n_rays] = 1
     for p in range(n_rays):
-        fan.rays[p, DIM] = 0 if p == i or p == j else 1
+        fan.rays[p, DIM] = 1 - left[p] - right[p]
+        space.factors[0, p], space.factors[1, p] = left[p], right[p]
     fan.rays[n_rays, :DIM] = 0
     fan.rays[n_rays, DIM] = -1
-    powers = np.empty(n_rays + 1, np.int64)
-    for equation, factor, other in ((space.first, i, j), (space.second, j, i)):  # x_factor z + A_other
+    for equation, factor, other in ((space.first, left, right), (space.second, right, left)):  # factor z + B_other
         equation.size[0] = 0
-        powers[:] = 0
-        powers[factor] = powers[n_rays] = 1
+        powers[:n_rays] = factor
+        powers[n_rays] = 1
         _add_monomial(equation, powers)
         powers[n_rays] = 0
         for m in range(len(space.exponents)):
-            if space.exponents[m, other] > 0:
+            if _divides(other, space.exponents[m]):
                 for p in range(n_rays):
-                    powers[p] = space.exponents[m, p]
-                powers[other] -= 1
+                    powers[p] = space.exponents[m, p] - other[p]
                 _add_monomial(equation, powers)
 
 

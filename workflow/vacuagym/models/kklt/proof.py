@@ -18,6 +18,7 @@ from vacuagym.numerics.compiled import njit
 from vacuagym.numerics.elementary import exp, sqrt
 
 _UNIT = 2.0**-52
+_WIDEST = 1e-3  # half-width of a box; volumes then change by less than 1 % for exponents above 1
 
 # A point in adapted coordinates; r rigid divisors, n classes. Balls but for basis and terms.
 #   basis   : (n, n) float64, S
@@ -282,6 +283,12 @@ def _stays_inside(space, frame, t, half_width):
     return True
 
 
+@njit(cache=True)
+def _has_metric(volume, xi):
+    """Whether K_ij is positive definite at a volume, and at all that differ from it by 1 %: Y > 0 and 4 V0 > xi."""
+    return volume + 0.5 * xi > 0.02 * (volume + abs(xi)) and 4.0 * volume - xi > 0.05 * (volume + abs(xi))
+
+
 # --- supersymmetric points --------------------------------------------------------------------------------------------
 
 
@@ -341,11 +348,13 @@ def prove_susy(space, theory, subset, t, theta):
     """
     r, n = theory.classes.shape
     frame, jet = adapt(space.kappa, theory, subset, t, theta), _ball_jet(n, r)
-    fill_geometry(frame.kappa, frame.charges, frame.y, jet)
+    volume = fill_geometry(frame.kappa, frame.charges, frame.y, jet)
     _fill_susy(frame, theory.xi, frame.y, frame.terms, jet)
     inverse = _inverse(jet.hessian.centre.real.copy())
     half_width = 4.0 * _step_bound(inverse, jet.gradient)
-    if not (half_width < 0.1 and _stays_inside(space, frame, t, half_width)):
+    if not (half_width < _WIDEST and _has_metric(volume.real, theory.xi)):
+        return np.nan
+    if not _stays_inside(space, frame, t, half_width):
         return np.nan
     y, terms = _widen(frame, half_width, jet)
     _fill_susy(frame, theory.xi, y, terms, jet)
@@ -378,7 +387,9 @@ def prove_critical(space, theory, subset, uplift, power, t, theta):
     fill_jet(frame.kappa, frame.charges, theory.xi, frame.terms, uplift, power, frame.y, jet)
     inverse = _inverse(jet.hessian.centre.real.copy())
     half_width = 4.0 * _step_bound(inverse, jet.gradient)
-    if not (half_width < 0.1 and _stays_inside(space, frame, t, half_width)):
+    if not (half_width < _WIDEST and _has_metric(jet.numbers.centre[2].real, theory.xi)):
+        return np.nan, False, 0
+    if not _stays_inside(space, frame, t, half_width):
         return np.nan, False, 0
     y, terms = _widen(frame, half_width, jet)
     fill_jet(frame.kappa, frame.charges, theory.xi, terms, uplift, power, y, jet)

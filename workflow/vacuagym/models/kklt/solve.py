@@ -32,7 +32,7 @@ REASONS = (
     "the path left the phases that can be certified",
     "Newton's method did not converge",
     "more vertices at leading order than there is room for",
-    "the point is not proved to be a minimum",
+    "the point is not proved to exist, or to be a minimum",
 )
 _SAME = 1e-7  # relative distance in t of points that are one
 
@@ -107,7 +107,7 @@ def find_points(space, theory, euler, inside, log_flux, string_coupling_root, ro
         row.vacuum_type, row.certified = UNSTABILISED, True
         return False
     found, matrix, tau, best = np.empty((MAX_CANDIDATES, n)), np.empty((n, n)), np.empty(n), -1.0
-    point, angles, flops = np.empty(n), np.empty(n), np.zeros(1, np.int64)
+    point, angles, vertex, flops = np.empty(n), np.empty(n), np.empty(n), np.zeros(1, np.int64)
     row.n_vacua, row.vacuum_type, row.certified = 0, NO_POINT, True
     if count > MAX_CANDIDATES:
         row.vacuum_type, row.certified, row.reason = UNDECIDED, False, MANY_VERTICES
@@ -118,8 +118,10 @@ def find_points(space, theory, euler, inside, log_flux, string_coupling_root, ro
         enter_phase(space, point)
         status = follow_cycles(space, point, vertices[k], flops)
         if status == FOUND:
-            status = real_point(space, theory, subsets[k], point)
-        if status == FOUND:
+            vertex[:] = point
+            if real_point(space, theory, subsets[k], point) != FOUND:  # the vertex may be close enough, too
+                point[:] = vertex
+                enter_phase(space, point)
             status = exact_point(space, theory, subsets[k], point, angles)
         if status != FOUND:
             row.vacuum_type, row.certified = UNDECIDED, False

@@ -1,0 +1,292 @@
+"""Rows of the label table: against 50 digits, and what a row may not depend on."""
+
+from collections import Counter
+
+import mpmath
+import numpy as np
+import pytest
+from kklt_theories import Exact, dense_kappa, favourable, label, rows_of, space_of, theory_of
+
+from vacuagym.errors import InputError
+from vacuagym.geometry import FAMILIES
+from vacuagym.models.kklt import MODEL, labels, phases, points, solve
+from vacuagym.models.kklt.columns import VACUUM_TYPES
+from vacuagym.tables.arrays import take
+
+DRAWS = 3
+
+
+@pytest.fixture(scope="module")
+def features():
+    return favourable()
+
+
+@pytest.fixture(scope="module")
+def table(features):
+    return label(features, DRAWS)
+
+
+def pairs(features, table):
+    """Each row of labels with its row of features."""
+    rows = rows_of(features)
+    return [(rows[number // DRAWS], row) for number, row in enumerate(rows_of(table))]
+
+
+def test_all_classes_occur_and_few_rows_are_undecided(table):
+    counts = Counter(table["vacuum_type"].tolist())
+    assert set(counts) >= set(VACUUM_TYPES) - {"not_applicable", "failed"}
+    spanning = sum(counts.values()) - counts["unstabilised"]
+    assert counts["undecided"] <= 0.2 * spanning
+    assert all(VACUUM_TYPES[fine][0] == coarse for fine, coarse in zip(table["vacuum_type"], table["stability"], strict=True))
+    assert (table["failure_reason"] != "").tolist() == (table["vacuum_type"] == "undecided").tolist()
+
+
+def _polish(exact, t, theta, susy):
+    """Newton's method with 50 digits, on D_iW = 0 or dV = 0, by finite differences; returns the point and the last step."""
+    n = len(t)
+
+    def zero_of(point):
+        if not susy:
+            gradient, _ = exact.derivatives(point[:n], point[n:], mpmath.mpf("1e-14"))
+            return list(gradient)
+        parts = exact.parts(point[:n], point[n:])[4]
+        return [mpmath.re(x) for x in parts] + [mpmath.im(x) for x in parts]
+
+    point, step = [*t, *theta], mpmath.mpf("1e-15")
+    for _ in range(2):
+        if susy:
+            jacobian = mpmath.matrix(2 * n, 2 * n)
+            for b in range(2 * n):
+                up, down = (zero_of([x + s * step * (a == b) for a, x in enumerate(point)]) for s in (1, -1))
+                for a in range(2 * n):
+                    jacobian[a, b] = (up[a] - down[a]) / (2 * step)
+        else:
+            _, jacobian = exact.derivatives(point[:n], point[n:], mpmath.mpf("1e-14"))
+        move = mpmath.lu_solve(jacobian, mpmath.matrix(zero_of(point)))
+        point = [x - y for x, y in zip(point, move, strict=True)]
+    return point[:n], point[n:], max(abs(x) for x in move)
+
+
+def test_certified_points_stand_at_fifty_digits(features, table):
+    """The true critical point is within the radius of the row's, has the proved signs, and at D = 0 is supersymmetric."""
+    checked = Counter()
+    for geometry, row in pairs(features, table):
+        n, kind = int(geometry["n_fields"]), row["vacuum_type"]
+        if not (row["certified"] and row["minimization_success"]) or n > 3 or checked[kind] >= 4:
+            continue
+        space, _ = space_of(geometry)
+        assert phases.enter_phase(space, row["kahler_parameters"])
+        theory = theory_of(geometry, row, phases.classes_of(space))
+        uplift = 3.0 * 10.0 ** np.log10(float(row["uplift_ratio"])) if row["uplift_ratio"] else 0.0
+        exact = Exact(space.kappa.copy(), theory, uplift, float(row["uplift_power"]))
+        with mpmath.workdps(50):
+            start = [[mpmath.mpf(x) for x in row[name]] for name in ("kahler_parameters", "axions")]
+            t, theta, last = _polish(exact, *start, kind == "ads_susy")
+            tau, volume, y, w, d_w = exact.parts(t, theta)
+            value = exact.value(t, theta)
+            before, _, _, _, _ = exact.parts(*start)
+            moved = max(
+                abs(mpmath.mpf(theory.rates[p]) * mpmath.fsum(int(theory.classes[p, i]) * (tau[i] - before[i]) for i in range(n)))
+                for p in range(len(theory.rates))
+            )
+            signs = []
+            if kind == "ads_susy":
+                assert abs(value / (-3 * abs(w) ** 2 / y**2) - 1) < mpmath.mpf("1e-10")
+                assert max(abs(x) for x in d_w) < mpmath.mpf("1e-20")
+            else:
+                _, hessian = exact.derivatives(t, theta, mpmath.mpf("1e-14"))
+                signs = mpmath.eigsy(hessian, eigvals_only=True)
+                assert (value > 0) == (kind == "ds_minimum")
+        assert last < 1e-18 and moved < 1e-5
+        assert float(value) == pytest.approx(row["potential_scaled"] / row["volume"] ** 2, rel=1e-6)
+        assert all(x > 0 for x in signs) and row["n_pos"] == 2 * n
+        checked[kind] += 1
+    assert all(checked[kind] >= 2 for kind in ("ads_susy", "ads_nonsusy", "ds_minimum")), checked
+
+
+def test_controlled_rows_hold_what_is_said(table):
+    found = ~np.isnan(table["potential_value"])
+    held = (
+        (table["smallest_potent_curve"] > 1)
+        & (table["instanton_shift"] < 0.1)
+        & (np.abs(table["xi_ratio"]) < 0.1)
+        & (table["exponent"] > 1)
+    )
+    assert (table["controlled"][found] == held[found]).all() and held.any()
+    without = np.isin(table["vacuum_type"], ["unstabilised", "no_point"])
+    assert table["controlled"][without].all()
+    assert (table["smallest_two_cycle"] <= table["smallest_potent_curve"])[found].all()
+
+
+def test_no_point_is_disproved_by_a_divisor(features, table):
+    """Every vertex at leading order, found by brute force, has a toric divisor of volume <= 0."""
+    checked = 0
+    for geometry, row in pairs(features, table):
+        if row["vacuum_type"] != "no_point":
+            continue
+        space, _ = space_of(geometry)
+        theory = theory_of(geometry, row, phases.classes_of(space))
+        n, log_flux = int(geometry["n_fields"]), np.log(10.0) * float(row["log10_flux"])
+        bounds = (theory.logs + np.log(-2 * n * log_flux / 3)) / theory.rates
+        found = 0
+        for tau in _vertices(theory.classes, bounds):
+            assert (theory.effective @ tau).min() <= 1e-9
+            found += 1
+        assert found >= row["n_candidates"] > 0
+        checked += 1
+    assert checked >= 3
+
+
+def _vertices(matrix, bounds):
+    from itertools import combinations
+
+    n = matrix.shape[1]
+    for chosen in map(list, combinations(range(len(matrix)), n)):
+        if abs(np.linalg.det(matrix[chosen])) > 0.5:
+            x = np.linalg.solve(matrix[chosen], bounds[chosen])
+            if (matrix @ x >= bounds - 1e-9 * np.abs(bounds).max()).all():
+                yield x
+
+
+def solved(geometry, row, basis=None, order=None, matrix=None, start=None):
+    """The row's label with the geometry in another basis of H^2, order of rays, basis of the lattice, or from another start."""
+    rays = np.asarray(geometry["rays"], np.int64).reshape(-1, 4)
+    order = np.arange(len(rays)) if order is None else order
+    matrix = np.eye(4, dtype=np.int64) if matrix is None else matrix
+    basis = geometry["basis"].astype(np.int64) if basis is None else basis
+    place = np.argsort(order)
+    room, heights = phases.new_room(), geometry["heights"].astype(np.int64)
+    moved = np.ascontiguousarray(rays[order] @ matrix)
+    space, inside = phases.space_of(moved, heights[order], np.sort(place[basis]), room)
+    classes = phases.classes_of(space)
+    theory = theory_of(geometry, row, classes[place])
+    theory = theory._replace(effective=classes)
+    if start is not None:
+        inside = start(space, inside)
+    euler = geometry["holomorphic_euler_characteristics"].astype(np.int64)[order]
+    n = len(basis)
+    rows, t, theta = solve.new_rows(1), np.zeros(n), np.zeros(n)
+    log_flux, uplift = np.log(10.0) * float(row["log10_flux"]), 3.0 * float(row["uplift_ratio"])
+    g_s, power = float(row["string_coupling"]), float(row["uplift_power"])
+    _solve(space, theory, euler, inside, log_flux, g_s, uplift, power, rows, t, theta)
+    return rows[0]
+
+
+@labels.njit
+def _solve(space, theory, euler, inside, log_flux, g_s, uplift, power, rows, t, theta):
+    solve.solve_row(space, theory, euler, inside, log_flux, g_s, uplift, power, rows[0], t, theta)
+
+
+def other_start(space, inside):
+    """A class in another phase, where one is found."""
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        t = inside / np.abs(inside).max() + 0.3 * rng.normal(size=len(inside))
+        if phases.enter_phase(space, t) and t @ space.kappa @ t @ t > 0:
+            return t
+    return inside
+
+
+def test_labels_do_not_depend_on_start_order_and_bases(features, table):
+    """Where both runs decide, they find the same; only which paths leave the certified phases depends on the start."""
+    rng, decided = np.random.default_rng(5), Counter()
+    names = list(VACUUM_TYPES)
+    for geometry, row in pairs(features, table):
+        if row["vacuum_type"] in ("unstabilised", "failed"):
+            continue
+        rays = np.reshape(geometry["rays"], (-1, 4)).astype(np.int64)
+        other = [
+            p
+            for p in (rng.choice(len(rays), len(rays) - 4, replace=False) for _ in range(40))
+            if abs(round(np.linalg.det(rays[np.setdiff1d(np.arange(len(rays)), p)]))) == 1
+        ]
+        shear = np.eye(4, dtype=np.int64)
+        shear[0, 1:], shear[2, 3] = (1, -2, 1), 3
+        for what, arguments in {
+            "basis": {"basis": np.sort(other[0])} if other else None,
+            "order": {"order": rng.permutation(len(rays)), "matrix": shear},
+            "start": {"start": other_start},
+        }.items():
+            if arguments is None:
+                continue
+            again = solved(geometry, row, **arguments)
+            kind = names[again["vacuum_type"]]
+            if "undecided" in (kind, row["vacuum_type"]):
+                decided[what, "undecided"] += kind != row["vacuum_type"]
+                continue
+            if row["n_distinct_minima"] != again["n_vacua"]:
+                decided[what, "other number found"] += 1
+                continue
+            assert kind == row["vacuum_type"], what
+            if row["minimization_success"]:
+                assert again["volume"] == pytest.approx(row["volume"], rel=1e-8)
+                assert again["potent"] == pytest.approx(row["smallest_potent_curve"], rel=1e-7)
+                assert again["shift"] == pytest.approx(row["instanton_shift"], rel=1e-6, abs=1e-12)
+            decided[what] += 1
+    for what in ("basis", "order", "start"):
+        assert decided[what] > 40
+        assert decided[what, "undecided"] + decided[what, "other number found"] <= 0.1 * decided[what], decided
+
+
+def test_labels_do_not_depend_on_the_batch(features, table):
+    alone = label(take(features, np.array([7])), DRAWS)
+    for name, column in rows_of(alone)[1].items():
+        np.testing.assert_array_equal(column, rows_of(table)[7 * DRAWS + 1][name])
+
+
+def test_geometries_to_which_the_model_does_not_apply(features):
+    few = take(features, np.array([0, 1, 2]))
+    few["is_truncated"] = np.array([False, True, False])
+    table = label(few, 2)
+    without = label(take(few, np.array([0, 2])), 2)
+    assert table["stability"][2:4].tolist() == ["not_applicable"] * 2
+    assert table["failure_reason"][2:4].tolist() == [labels.NOT_APPLICABLE] * 2
+    assert not table["controlled"][2:4].any() and not table["certified"][2:4].any()
+    assert [str(row) for row in rows_of(without)] == [str(rows_of(table)[k]) for k in (0, 1, 4, 5)]
+    assert set(label(few, 1, max_moduli=1)["stability"]) == {"not_applicable"}
+
+
+def test_families_without_toric_threefolds_are_refused():
+    for family in FAMILIES.values():
+        if family.is_toric:
+            assert "rays" in MODEL.reads(family)
+        else:
+            with pytest.raises(InputError, match="no toric hypersurfaces"):
+                MODEL.reads(family)
+
+
+def test_condensates_sit_on_the_fixed_divisors(features, table):
+    """c_p = 6 on the rigid divisors whose ray is that of the reflected coordinate modulo 2, c_p = 1 on the other rigid ones."""
+    sixes = 0
+    for geometry, row in pairs(features, table):
+        rays = np.reshape(geometry["rays"], (-1, 4)) % 2
+        rigid = geometry["holomorphic_euler_characteristics"] == 1
+        assert ((row["condensates"] != 0) == rigid).all()
+        six = np.flatnonzero(row["condensates"] == 6)
+        sixes += len(six)
+        for p in six:
+            assert (row["condensates"][rigid & (rays == rays[p]).all(axis=1)] == 6).all()
+            assert (rays[six] == rays[p]).all()
+    assert sixes > 20
+
+
+def test_points_solve_the_equations_of_the_published_columns(features, table):
+    """V = -3 e^K |W|^2 to 1e-10 where there is no uplift, and the row's numbers follow from its couplings and kappa."""
+    checked = 0
+    for geometry, row in pairs(features, table):
+        if row["vacuum_type"] != "ads_susy" or row["n_flops"]:
+            continue
+        kappa, t = dense_kappa(geometry), row["kahler_parameters"]
+        space, _ = space_of(geometry)
+        theory = theory_of(geometry, row, phases.classes_of(space))
+        tau = np.einsum("ijk,j,k->i", kappa, t, t) / 2
+        terms = np.empty(len(theory.rates), complex)
+        points.exponentials(theory, tau, row["axions"], terms)
+        volume = tau @ t / 3
+        y, w = volume + theory.xi / 2, 1 + terms.sum()
+        assert volume == pytest.approx(row["volume"], rel=1e-12)
+        assert row["potential_scaled"] == pytest.approx(-3 * abs(w) ** 2 * (volume / y) ** 2, rel=1e-10)
+        broken = (theory.rates * terms) @ theory.classes + t * w / (2 * y)
+        assert np.abs(broken).max() < 1e-10 * np.abs(t).max() / y
+        checked += 1
+    assert checked >= 3
