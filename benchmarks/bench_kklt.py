@@ -37,7 +37,9 @@ def main():
         table = model.label(FAMILIES[FAMILY], take(read, rows))
         seconds = time.process_time() - start
         chosen = ("vacuum_type", "failure_reason", "n_distinct_minima", "smallest_potent_curve", "smallest_two_cycle")
-        parts.append({name: table[name] for name in (*chosen, "controlled", "n_flops")} | {"seconds": np.array([seconds])})
+        parts.append(
+            {name: table[name] for name in (*chosen, "controlled", "n_flops")} | {"seconds": np.array([seconds])}
+        )
         print_row(n, len(rows), parts[-1])
     together = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     print_row("all", n_rows(features), together)

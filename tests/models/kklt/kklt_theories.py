@@ -10,7 +10,7 @@ import numpy as np
 
 from vacuagym.geometry import FAMILIES
 from vacuagym.models.kklt import MODEL, labels, phases, points
-from vacuagym.models.kklt.priors import alpha_prime
+from vacuagym.models.supergravity.priors import alpha_prime
 from vacuagym.tables.arrays import take
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "supergravity"))
@@ -67,7 +67,9 @@ class Exact(NamedTuple):
     def parts(self, t, theta):
         """tau_i, volume, the E_p, and D_iW / W0 at t and theta; lists of mpmath numbers."""
         n, mp = len(t), mpmath
-        tau = [mp.fsum(int(self.kappa[i, j, k]) * t[j] * t[k] for j in range(n) for k in range(n)) / 2 for i in range(n)]
+        tau = [
+            mp.fsum(int(self.kappa[i, j, k]) * t[j] * t[k] for j in range(n) for k in range(n)) / 2 for i in range(n)
+        ]
         volume = mp.fsum(tau[i] * t[i] for i in range(n)) / 3
         terms = []
         for p in range(len(self.theory.rates)):
@@ -90,7 +92,9 @@ class Exact(NamedTuple):
         _, volume, y, w, d_w = self.parts(t, theta)
         inverse = mp.inverse(
             mp.matrix(n, n)
-            + mp.matrix([[mp.fsum(int(self.kappa[i, j, k]) * t[k] for k in range(n)) for j in range(n)] for i in range(n)])
+            + mp.matrix(
+                [[mp.fsum(int(self.kappa[i, j, k]) * t[k] for k in range(n)) for j in range(n)] for i in range(n)]
+            )
         )
         metric = mp.matrix(n, n)
         for i in range(n):

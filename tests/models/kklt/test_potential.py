@@ -1,11 +1,16 @@
 """V, its derivatives and masses: against 50 digits, and against the textbook."""
 
+import sys
+from pathlib import Path
+
 import mpmath
 import numpy as np
 import pytest
-from kklt_theories import Exact, favourable, rows_of, space_of
 
 from vacuagym.models.kklt import phases, points, potential, proof, solve, uplift
+
+sys.path.insert(0, str(Path(__file__).parent))
+from kklt_theories import Exact, favourable, rows_of, space_of
 
 
 @pytest.mark.parametrize("n", [2, 3])
@@ -93,7 +98,14 @@ def test_balls_hold_the_values_of_fifty_digits():
     points.geometry_at(space.kappa, t, matrix, tau)
     subset = np.arange(3)
     rates = np.full(4, 2 * np.pi)
-    theory = points.Theory(classes[[*space.basis, 0]], classes, rates, rates * (classes[[*space.basis, 0]] @ tau) - 1.0, np.arange(4.0), 0.2)
+    theory = points.Theory(
+        classes[[*space.basis, 0]],
+        classes,
+        rates,
+        rates * (classes[[*space.basis, 0]] @ tau) - 1.0,
+        np.arange(4.0),
+        0.2,
+    )
     theta = np.array([0.1, -0.2, 0.3])
     frame, jet = proof.adapt(space.kappa, theory, subset, t, theta), proof._ball_jet(3, 4)
     width = 1e-6
@@ -108,7 +120,9 @@ def test_balls_hold_the_values_of_fifty_digits():
         there = np.empty((3, 3))
         points.geometry_at(space.kappa, point[0], there, tau)
         # derivatives by phi are by theta = kappa_ij phi^j with kappa_ij at the centre of the box
-        turn = np.block([[frame.basis, np.zeros((3, 3))], [np.zeros((3, 3)), np.linalg.solve(there, matrix @ frame.basis)]])
+        turn = np.block(
+            [[frame.basis, np.zeros((3, 3))], [np.zeros((3, 3)), np.linalg.solve(there, matrix @ frame.basis)]]
+        )
         for enclosed, value in (
             (jet.gradient, turn.T @ exact.gradient),
             (jet.numbers, exact.numbers),

@@ -9,11 +9,12 @@ N C_i Li2(exp(-2 pi s)) / (2 pi)^2, which has to be small beside tau_i (Candelas
 import numpy as np
 
 from vacuagym.geometry.polytopes import DIM
+from vacuagym.models.kklt.phases import holds_orbit
 from vacuagym.numerics.compiled import njit
 from vacuagym.numerics.elementary import exp
 
 _TWO_PI = 6.283185307179586
-_POTENT = -1.0  # instead of a number of curves
+POTENT = -1.0  # instead of a number of curves
 _TERMS = 60  # of the dilogarithm
 
 
@@ -40,7 +41,7 @@ def _triple(kappa, a, b, c):
 
 @njit(cache=True)
 def count_curves(space, classes, euler, wall):
-    """The number of curves of a wall's class that the threefold has, or _POTENT.
+    """The number of curves of a wall's class that the threefold has, or POTENT.
 
     Parameters
     ----------
@@ -56,11 +57,12 @@ def count_curves(space, classes, euler, wall):
     Returns
     -------
     float
+        0 where the class is a sum of others, or its curve does not lie in the threefold.
     """
     fan, n_rays = space.fan, space.sizes[0]
     degrees, extended = fan.curves[wall], fan.sizes[0] > DIM
     positive = negative = first = second = 0
-    total, largest = np.int64(0), np.int64(0)
+    total, largest, face = np.int64(0), np.int64(0), np.int64(0)
     for p in range(fan.sizes[1]):
         total += degrees[p]
         largest = max(largest, abs(degrees[p]))
@@ -69,13 +71,18 @@ def count_curves(space, classes, euler, wall):
         elif degrees[p] < 0:
             negative += 1
             first, second = p, first
+            face |= np.int64(1) << p
     if negative == 0 or (negative == 1 and (positive > 2 or extended)):
-        return _POTENT
-    if negative == 1:  # the divisor k is made of curves of the class, or meets some of them
+        return POTENT
+    if (
+        negative == 1
+    ):  # the toric divisor k is ruled by curves of the class; the threefold's is, too, or holds some of them
+        if not _is_ruled(fan, first, degrees):
+            return 0.0  # the class is a sum of others, which are counted
         if total == 0:
             return 2.0 * abs(euler[first])
         if total > 1 or largest > 1:
-            return _POTENT
+            return POTENT
         end = 0
         while degrees[end] <= 0:
             end += 1
@@ -85,10 +92,30 @@ def count_curves(space, classes, euler, wall):
             count += _triple(space.kappa, ends, classes[first], classes[p])
         return count
     if negative == 2 and first < n_rays and second < n_rays:  # the curves are where the two divisors meet
+        count = 0.0
         for p in range(n_rays):
             if degrees[p] != 0:
-                return abs(_triple(space.kappa, classes[first], classes[second], classes[p]) / degrees[p])
-    return 1.0 if negative == fan.sizes[0] - 1 else _POTENT
+                count = abs(_triple(space.kappa, classes[first], classes[second], classes[p]) / degrees[p])
+        for p in range(n_rays):
+            if abs(_triple(space.kappa, classes[first], classes[second], classes[p])) != count * abs(degrees[p]):
+                return 0.0  # they meet in other curves, too: the class is a sum of others
+        return count
+    if negative == fan.sizes[0] - 1:  # a curve of the toric variety: is it on the threefold?
+        return 1.0 if holds_orbit(space, face) else 0.0
+    return POTENT
+
+
+@njit(cache=True)
+def _is_ruled(fan, divisor, degrees):
+    """Whether each cone at a divisor holds exactly one of the rays of positive degree: whether the curve is a fibre of it."""
+    for cone in range(fan.sizes[2]):
+        if (fan.cones[cone] >> divisor) & 1:
+            ends = 0
+            for p in range(fan.sizes[1]):
+                ends += degrees[p] > 0 and (fan.cones[cone] >> p) & 1
+            if ends != 1:
+                return False
+    return True
 
 
 @njit(cache=True)
@@ -132,7 +159,7 @@ def curves_at(space, classes, euler, string_coupling_root, t, tau):
         size *= string_coupling_root
         smallest = min(smallest, size)
         count = count_curves(space, classes, euler, wall)
-        if count == _POTENT:
+        if count == POTENT:
             potent = min(potent, size)
         else:
             factor = count * _dilogarithm(exp(-_TWO_PI * size)) / (_TWO_PI * _TWO_PI)

@@ -3,15 +3,21 @@
 import numpy as np
 
 from vacuagym.geometry.family import Family
-from vacuagym.geometry.polytopes import DIM
-from vacuagym.models.kklt import TORIC, priors, solve
-from vacuagym.models.kklt.columns import MAX_SHIFT, MAX_XI_RATIO, MIN_CURVE, MIN_EXPONENT, VACUUM_TYPES
+from vacuagym.models.kklt import TORIC, priors
+from vacuagym.models.kklt.columns import (
+    MAX_SHIFT,
+    MAX_XI_RATIO,
+    MIN_CURVE,
+    MIN_EXPONENT,
+    VACUUM_TYPES,
+)
 from vacuagym.models.kklt.phases import classes_of, new_room, space_of
 from vacuagym.models.kklt.points import Theory
+from vacuagym.models.kklt.solve import Row, solve_row
+from vacuagym.models.supergravity.priors import alpha_prime
 from vacuagym.models.parameters import pack
-from vacuagym.numerics.compiled import njit
 from vacuagym.numerics.philox import draw_key, fill_uniform
-from vacuagym.tables.arrays import Columns, Ragged
+from vacuagym.tables.arrays import Columns, ragged
 
 NOT_APPLICABLE = "more classes than max_moduli, or the toric divisors do not span H^2"
 
@@ -38,178 +44,103 @@ def label(values, seed: int, family: Family, features: Columns, draws: int, star
     -------
     dict
         The columns `COLUMNS`, ``draws`` rows per geometry, ordered by geometry, then draw.
-
-    Raises
-    ------
-    InputError
-        The model does not apply to the family.
     """
-    n_fields = np.asarray(features["n_fields"], np.int64)
-    applies = (n_fields <= values["max_moduli"]) & ~features["is_truncated"]
-    sizes = np.where(applies, n_fields, 0)
-    ends = np.concatenate([[0], np.cumsum(sizes)])  # of classes; R = n + 4 rays
-    lists = [
-        _as_int64(features[name]) for name in (*TORIC, "holomorphic_euler_characteristics")
-    ]
-    chi = np.asarray(features["euler_characteristic"], np.float64)
-    chi = np.where(features["is_mirror"], -chi, chi)
-    rows = solve.new_rows(draws * len(n_fields))
-    couplings = np.full((len(rows), 4), np.nan)
-    room = draws * (ends[-1] + DIM * np.count_nonzero(applies))
-    condensates, of_divisors = np.zeros(room, np.int64), np.zeros((2, room))
-    points = np.zeros((2, draws * ends[-1]))
-    _label_rows(
-        draw_key(seed, family.name),
-        pack(values),
-        np.asarray(features["geometry_key"], np.int64),
-        applies,
-        chi,
-        ends,
-        *lists,
-        draws,
-        couplings,
-        condensates,
-        of_divisors,
-        points,
-        rows,
+    key, packed, room = draw_key(seed, family.name), pack(values), new_room()
+    applies = (features["n_fields"] <= values["max_moduli"]) & ~features["is_truncated"]
+    couplings, rows = [], []
+    for geometry in range(len(applies)):
+        if applies[geometry]:
+            drawn, solved = _label_geometry(key, packed, features, geometry, draws, room)
+        else:
+            drawn = [priors.NOTHING] * draws
+            solved = [Row("not_applicable", NOT_APPLICABLE)] * draws
+        couplings += drawn
+        rows += solved
+    return _table(family.name, features["geometry_id"], values["uplift_power"], draws, couplings, rows)
+
+
+def _label_geometry(key, packed, features, geometry, draws, room):
+    """Couplings and rows of the draws of one geometry; key as of `draw_key`, packed as of `pack`."""
+    rays, heights, basis, euler = (
+        column.values[column.offsets[geometry] : column.offsets[geometry + 1]].astype(np.int64)
+        for column in (features[name] for name in (*TORIC, "holomorphic_euler_characteristics"))
     )
-    index = np.repeat(np.arange(len(n_fields)), draws)
-    there, count = rows["there"], np.where(applies, sizes + DIM, 0)[index]
-    offsets = np.concatenate([[0], np.cumsum(count)]).astype(np.int32)
-    kept = np.repeat(there, sizes[index])
-    of_points = np.concatenate([[0], np.cumsum(np.where(there, sizes[index], 0))]).astype(np.int32)
-    types = rows["vacuum_type"]
-    flux, ratio = 10.0 ** couplings[:, 0], 10.0 ** couplings[:, 2]
-    unit = rows["volume"] ** 2
-    controlled = (
-        (rows["potent"] > MIN_CURVE)
-        & (rows["shift"] < MAX_SHIFT)
-        & (np.abs(rows["xi_ratio"]) < MAX_XI_RATIO)
-        & (rows["exponent"] > MIN_EXPONENT)
-    )
-    reasons = np.where(types == solve.NOT_APPLICABLE, NOT_APPLICABLE, np.array(solve.REASONS)[rows["reason"]])
-    n_modes = 2 * sizes[index] * there
-    return {
-        "dataset": np.full(len(rows), family.name),
-        "geometry_id": features["geometry_id"][index],
-        "sample": np.tile(np.arange(draws, dtype=np.int32), len(n_fields)),
-        "stability": np.array([class_ for class_, _ in VACUUM_TYPES.values()])[types],
-        "vacuum_type": np.array(list(VACUUM_TYPES))[types],
-        "minimization_success": types <= solve.LAST_VACUUM,
-        "failure_reason": reasons,
-        "log10_flux": couplings[:, 0].astype(np.float32),
-        "string_coupling": couplings[:, 1].astype(np.float32),
-        "uplift_ratio": ratio.astype(np.float32),
-        "uplift_power": np.where(applies[index], values["uplift_power"], np.nan),
-        "condensates": Ragged(condensates.astype(np.int16), offsets),
-        "log10_amplitudes": Ragged(of_divisors[0].astype(np.float32), offsets),
-        "amplitude_angles": Ragged(of_divisors[1].astype(np.float32), offsets),
-        "potential_value": rows["potential"] * flux**2,
-        "potential_scaled": rows["potential"] * unit,
-        "kahler_parameters": Ragged(points[0][kept], of_points),
-        "axions": Ragged(points[1][kept], of_points),
-        "n_pos": rows["n_positive"],
-        "n_neg": np.zeros(len(rows), np.int32),
-        "n_flat": (n_modes - rows["n_positive"]).astype(np.int32),
-        "min_eigenvalue": rows["lowest"] * unit,
-        "max_eigenvalue": rows["highest"] * unit,
-        "exponent": rows["exponent"],
-        "volume": rows["volume"],
-        "xi_ratio": rows["xi_ratio"],
-        "smallest_two_cycle": rows["smallest"],
-        "smallest_potent_curve": rows["potent"],
-        "instanton_shift": rows["shift"],
-        "controlled": controlled | (~there & np.isin(types, (solve.UNSTABILISED, solve.NO_POINT))),
-        "n_candidates": rows["n_candidates"],
-        "n_distinct_minima": rows["n_vacua"],
-        "n_flops": rows["n_flops"],
-        "is_extended": rows["extended"],
-        "certified": rows["certified"],
-        "certificate_radius": rows["radius"],
+    chi = float(features["euler_characteristic"][geometry]) * (-1.0 if features["is_mirror"][geometry] else 1.0)
+    space, inside = space_of(rays.reshape(len(heights), -1), heights, basis, room)
+    classes, rigid = classes_of(space), euler == 1
+    uniforms, of_divisors = np.empty(priors.N_UNIFORMS), np.empty(2 * len(heights))
+    couplings, rows = [], []
+    for sample in range(draws):
+        fill_uniform(key, int(features["geometry_key"][geometry]), sample, 0, uniforms)
+        fill_uniform(key, int(features["geometry_key"][geometry]), sample, 1, of_divisors)
+        drawn = priors.draw(packed, uniforms, of_divisors, space.rays, rigid)
+        log_flux = priors.LOG10 * drawn.log10_flux
+        theory = Theory(
+            classes[rigid],
+            classes,
+            2.0 * np.pi / drawn.condensates[rigid],
+            priors.LOG10 * drawn.log10_amplitudes[rigid] - log_flux,
+            drawn.angles[rigid],
+            alpha_prime(chi, drawn.string_coupling),
+        )
+        uplift, power = 3.0 * drawn.uplift_ratio, packed[priors.POWER]
+        couplings.append(drawn)
+        rows.append(solve_row(space, theory, euler, inside, log_flux, drawn.string_coupling, uplift, power))
+    return couplings, rows
+
+
+def _table(name, ids, power, draws, couplings, rows):
+    """The columns `COLUMNS` of solved rows and what was drawn for them."""
+    of = {
+        field: np.array([getattr(row, field) for row in rows]) for field in Row._fields if field not in ("t", "theta")
     }
-
-
-def _as_int64(column):
-    """A list column as int64 arrays of its own, so that code is compiled once, whatever it was read from."""
-    return Ragged(column.values.astype(np.int64), column.offsets.astype(np.int64))
-
-
-@njit(cache=True)
-def _list(column, row):
-    return column[0][column[1][row] : column[1][row + 1]]
-
-
-@njit(cache=True)
-def _label_rows(
-    key,
-    packed,
-    keys,
-    applies,
-    chi,
-    ends,
-    rays,
-    heights,
-    basis,
-    euler,
-    draws,
-    couplings,
-    condensates,
-    of_divisors,
-    points,
-    rows,
-):
-    """Draw and solve every row of the geometries of a batch to which the model applies.
-
-    Parameters
-    ----------
-    key : uint64 (2,)
-        Of the random draws.
-    packed : float64
-        The parameters, see `pack`.
-    keys, applies, chi, ends : (geometries,), the last (geometries + 1,)
-        Key, whether the model applies, Euler number; classes of the geometries before to which it applies.
-    rays, heights, basis, euler : Ragged
-        Columns of the features.
-    draws : int
-        Rows per geometry.
-    couplings, condensates, of_divisors, points, rows
-        Output: of `priors.draw` and `solve.solve_row`, one row after the other; of_divisors log10 |A_p| and arg A_p, points t
-        and theta.
-    """
-    room, uniforms, power = new_room(), np.empty(priors.N_UNIFORMS), packed[priors.POWER]
-    at_ray = at_class = 0
-    for g in range(len(keys)):
-        n = ends[g + 1] - ends[g]
-        if not applies[g]:
-            continue
-        n_rays = n + DIM
-        rigid = _list(euler, g) == 1
-        space, inside = space_of(_list(rays, g).reshape(n_rays, DIM), _list(heights, g), _list(basis, g), room)
-        classes = classes_of(space)
-        random, ranks = np.empty(2 * n_rays), np.empty(n_rays, np.int64)
-        amplitudes, angles = np.empty(n_rays), np.empty(n_rays)
-        for sample in range(draws):
-            fill_uniform(key, keys[g], sample, 0, uniforms)
-            fill_uniform(key, keys[g], sample, 1, random)
-            coupling = couplings[g * draws + sample]
-            priors.draw(packed, uniforms, random, coupling, amplitudes, angles)
-            priors.dual_coxeter(space.rays, np.int64(coupling[3] * n_rays), ranks)
-            log_flux = priors.LOG10 * coupling[0]
-            theory = Theory(
-                classes[rigid],
-                classes,
-                6.283185307179586 / ranks[rigid],
-                priors.LOG10 * amplitudes[rigid] - log_flux,
-                angles[rigid],
-                priors.alpha_prime(chi[g], coupling[1]),
-            )
-            for p in range(n_rays):
-                if rigid[p]:
-                    condensates[at_ray + p] = ranks[p]
-                    of_divisors[0, at_ray + p], of_divisors[1, at_ray + p] = amplitudes[p], angles[p]
-            uplift = 3.0 * priors.power_of_ten(coupling[2])
-            t, theta = points[0, at_class : at_class + n], points[1, at_class : at_class + n]
-            row = rows[g * draws + sample]
-            solve.solve_row(space, theory, _list(euler, g), inside, log_flux, coupling[1], uplift, power, row, t, theta)
-            at_ray += n_rays
-            at_class += n
+    types, there = of["vacuum_type"], ~np.isnan(of["potential"])
+    flux = np.array([priors.power_of_ten(drawn.log10_flux) for drawn in couplings])
+    unit = of["volume"] ** 2
+    controlled = (
+        (of["potent"] > MIN_CURVE)
+        & (of["shift"] < MAX_SHIFT)
+        & (np.abs(of["xi_ratio"]) < MAX_XI_RATIO)
+        & (of["exponent"] > MIN_EXPONENT)
+    )
+    n_modes = 2 * np.array([len(row.t) for row in rows])
+    drawn = {
+        field: np.array([getattr(each, field) for each in couplings])
+        for field in ("log10_flux", "string_coupling", "uplift_ratio")
+    }
+    return {
+        "dataset": np.full(len(rows), name),
+        "geometry_id": np.repeat(ids, draws),
+        "sample": np.tile(np.arange(draws, dtype=np.int32), len(ids)),
+        "stability": np.array([VACUUM_TYPES[kind][0] for kind in types.tolist()]),
+        "vacuum_type": types,
+        "minimization_success": np.isin(types, ("ads_susy", "ads_nonsusy", "ds_minimum")),
+        "failure_reason": of["reason"],
+        **{field: values.astype(np.float32) for field, values in drawn.items()},
+        "uplift_power": np.where(np.isnan(drawn["log10_flux"]), np.nan, power),
+        "condensates": ragged([each.condensates for each in couplings], np.int16),
+        "log10_amplitudes": ragged([each.log10_amplitudes for each in couplings], np.float32),
+        "amplitude_angles": ragged([each.angles for each in couplings], np.float32),
+        "potential_value": of["potential"] * flux**2,
+        "potential_scaled": of["potential"] * unit,
+        "kahler_parameters": ragged([row.t for row in rows], np.float64),
+        "axions": ragged([row.theta for row in rows], np.float64),
+        "n_pos": of["n_positive"].astype(np.int32),
+        "n_neg": np.zeros(len(rows), np.int32),
+        "n_flat": (n_modes - of["n_positive"]).astype(np.int32),
+        "min_eigenvalue": of["lowest"] * unit,
+        "max_eigenvalue": of["highest"] * unit,
+        "exponent": of["exponent"],
+        "volume": of["volume"],
+        "xi_ratio": of["xi_ratio"],
+        "smallest_two_cycle": of["smallest"],
+        "smallest_potent_curve": of["potent"],
+        "instanton_shift": of["shift"],
+        "controlled": np.where(there, controlled, np.isin(types, ("unstabilised", "no_point"))),
+        "n_candidates": of["n_candidates"].astype(np.int32),
+        "n_distinct_minima": of["n_vacua"].astype(np.int32),
+        "n_flops": of["n_flops"].astype(np.int32),
+        "is_extended": of["is_extended"],
+        "certified": of["certified"],
+        "certificate_radius": of["radius"],
+    }

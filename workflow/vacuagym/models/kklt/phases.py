@@ -229,6 +229,14 @@ def _monomials(equation, face):
 
 
 @njit(cache=True)
+def holds_orbit(space, face):
+    """Whether all equations of the phase in use vanish on the orbit of a face."""
+    if space.sizes[2] == HYPERSURFACE:
+        return _monomials(space.whole, face) == 0
+    return _monomials(space.first, face) == 0 and _monomials(space.second, face) == 0
+
+
+@njit(cache=True)
 def _linear_terms(equation, face, ray):
     """How many monomials are linear in x_ray and do not vanish otherwise on the orbit of a face, up to _ANY."""
     bit, count = np.int64(1) << ray, 0

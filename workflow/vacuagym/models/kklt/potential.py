@@ -24,8 +24,7 @@ from vacuagym.numerics.compiled import njit
 # dw, du, dm, dv, dsize, dmixed, cross (2n,), dflow and pulled (2n, n), derivatives of w, u, m, volume, |w|^2, ... and X
 Jet = namedtuple(
     "Jet",
-    "gradient hessian numbers metric matrix tau x slope flow turned bent "
-    "dw du dm dv dsize dmixed cross dflow pulled",
+    "gradient hessian numbers metric matrix tau x slope flow turned bent dw du dm dv dsize dmixed cross dflow pulled",
 )
 
 

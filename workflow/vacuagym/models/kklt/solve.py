@@ -1,4 +1,9 @@
-"""One row: its vacua, what becomes of the principal one under the uplift, and what to call it."""
+"""One row: its vacua, what becomes of the principal one under the uplift, and what to call it.
+
+The steps are compiled one by one: together they would take the compiler minutes.
+"""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -6,8 +11,8 @@ from vacuagym.models.kklt.control import curves_at
 from vacuagym.models.kklt.phases import HYPERSURFACE, enter_phase
 from vacuagym.models.kklt.points import (
     FOUND,
+    LEFT,
     MAX_CANDIDATES,
-    STUCK,
     candidates,
     exact_point,
     follow_cycles,
@@ -19,68 +24,59 @@ from vacuagym.models.kklt.potential import derivatives, new_jet
 from vacuagym.models.kklt.proof import prove_critical, prove_susy
 from vacuagym.models.kklt.uplift import ENDED, raise_uplift
 from vacuagym.numerics.compiled import njit
-from vacuagym.numerics.elementary import log, sqrt
+from vacuagym.numerics.elementary import sqrt
 from vacuagym.numerics.linalg import spectrum_edges, tridiagonalise
 
-# the numbers of `columns.VACUUM_TYPES`
-ADS_SUSY, ADS_NONSUSY, DS_MINIMUM, UNSTABILISED, NO_POINT, DESTROYED, UNDECIDED, NOT_APPLICABLE, FAILED = range(9)
-LAST_VACUUM = DS_MINIMUM
-# why a row is undecided, the numbers of `REASONS`
-NO_REASON, LEFT_PHASES, NOT_CONVERGED, MANY_VERTICES, NOT_PROVED = range(5)
-REASONS = (
-    "",
-    "the path left the phases that can be certified",
-    "Newton's method did not converge",
-    "more vertices at leading order than there is room for",
-    "the point is not proved to exist, or to be a minimum",
-)
+LEFT_PHASES = "the path left the phases that can be certified"
+NOT_CONVERGED = "Newton's method did not converge"
+MANY_VERTICES = "more vertices at leading order than there is room for"
+NOT_PROVED = "the point is not proved to exist, or to be a minimum"
 _SAME = 1e-7  # relative distance in t of points that are one
 
-ROW = np.dtype(
-    [
-        # what is found; NaN where there is none
-        ("potential", "f8"),  # V / |W0|^2
-        ("volume", "f8"),
-        ("xi_ratio", "f8"),
-        ("exponent", "f8"),
-        ("smallest", "f8"),
-        ("potent", "f8"),
-        ("shift", "f8"),
-        ("lowest", "f8"),  # M^2 / |W0|^2
-        ("highest", "f8"),
-        ("radius", "f8"),
-        ("vacuum_type", "i4"),
-        ("reason", "i4"),
-        ("n_candidates", "i4"),
-        ("n_vacua", "i4"),
-        ("n_flops", "i4"),
-        ("n_positive", "i4"),
-        ("extended", "?"),
-        ("certified", "?"),
-        ("there", "?"),  # whether there is a point
-    ],
-    align=True,
-)
+
+class Row(NamedTuple):
+    """What is found of a row; NaN where there is none."""
+
+    vacuum_type: str  # of `columns.VACUUM_TYPES`
+    reason: str = ""  # why it is undecided
+    certified: bool = False
+    n_candidates: int = 0
+    n_vacua: int = 0
+    n_flops: int = 0
+    n_positive: int = 0  # M^2 that are proved to be positive
+    is_extended: bool = False
+    radius: float = np.nan
+    t: np.ndarray = np.empty(0)
+    theta: np.ndarray = np.empty(0)
+    potential: float = np.nan  # V / |W0|^2
+    volume: float = np.nan
+    xi_ratio: float = np.nan
+    exponent: float = np.nan
+    potent: float = np.nan
+    smallest: float = np.nan
+    shift: float = np.nan
+    lowest: float = np.nan  # M^2 / |W0|^2
+    highest: float = np.nan
 
 
-def new_rows(count: int) -> np.ndarray:
-    """Rows, (count,) of ROW, in which nothing is found yet: not applicable."""
-    rows = np.zeros(count, ROW)
-    for name in ROW.names:
-        if ROW[name].kind == "f":
-            rows[name] = np.nan
-    rows["vacuum_type"] = NOT_APPLICABLE
-    return rows
+class Found(NamedTuple):
+    """What `find_points` counts."""
+
+    n_candidates: int
+    spans: bool
+    n_vacua: int
+    n_flops: int  # on the way to the principal point
+    status: int  # FOUND, or how the last vertex was lost whose four-cycles are not disproved
 
 
 @njit(cache=True)
-def find_points(space, theory, euler, inside, log_flux, string_coupling_root, row, t, theta, subset):
+def find_points(space, theory, euler, inside, log_flux, string_coupling_root, t, theta, subset):
     """Find the supersymmetric points of a row, and the principal one: that with the largest smallest potent curve.
 
     Parameters
     ----------
     space : phases.Space
-        The geometry.
+        The geometry; on return the phase of the principal point is in use.
     theory : points.Theory
         The couplings.
     euler : int64 (R,)
@@ -89,29 +85,20 @@ def find_points(space, theory, euler, inside, log_flux, string_coupling_root, ro
         The class to start from.
     log_flux, string_coupling_root : float
         ln |W0| and sqrt(g_s).
-    row : ROW
-        Output: counts, and type and reason where there is no point.
     t, theta, subset : float64 (n,), float64 (n,), int64 (n,)
         Output: the principal point and its B.
 
     Returns
     -------
-    bool
-        Whether a point was found.
+    Found
     """
-    r, n = theory.classes.shape
+    n = len(inside)
     subsets, vertices = np.empty((MAX_CANDIDATES, n), np.int64), np.empty((MAX_CANDIDATES, n))
     count, spans = candidates(theory, log_flux, subsets, vertices)
-    row.n_candidates = min(count, MAX_CANDIDATES)
-    if not spans:
-        row.vacuum_type, row.certified = UNSTABILISED, True
-        return False
     found, matrix, tau, best = np.empty((MAX_CANDIDATES, n)), np.empty((n, n)), np.empty(n), -1.0
     point, angles, vertex, flops = np.empty(n), np.empty(n), np.empty(n), np.zeros(1, np.int64)
-    row.n_vacua, row.vacuum_type, row.certified = 0, NO_POINT, True
-    if count > MAX_CANDIDATES:
-        row.vacuum_type, row.certified, row.reason = UNDECIDED, False, MANY_VERTICES
-    for k in range(row.n_candidates):
+    n_vacua, n_flops, lost = 0, np.int64(0), FOUND
+    for k in range(min(count, MAX_CANDIDATES)):
         if not is_effective(theory, vertices[k]):
             continue
         point[:], flops[0] = inside, 0
@@ -124,32 +111,29 @@ def find_points(space, theory, euler, inside, log_flux, string_coupling_root, ro
                 enter_phase(space, point)
             status = exact_point(space, theory, subsets[k], point, angles)
         if status != FOUND:
-            row.vacuum_type, row.certified = UNDECIDED, False
-            row.reason = NOT_CONVERGED if status == STUCK else LEFT_PHASES
+            lost = status
             continue
         known = False
-        for other in range(row.n_vacua):
+        for other in range(n_vacua):
             distance = size = 0.0
             for i in range(n):
                 distance, size = max(distance, abs(point[i] - found[other, i])), max(size, abs(point[i]))
             known = known or distance < _SAME * size
         if known:
             continue
-        found[row.n_vacua] = point
-        row.n_vacua += 1
+        found[n_vacua] = point
+        n_vacua += 1
         geometry_at(space.kappa, point, matrix, tau)
         potent, _, _ = curves_at(space, theory.effective, euler, string_coupling_root, point, tau)
         if potent > best:
-            best, row.n_flops = potent, flops[0]
+            best, n_flops = potent, flops[0]
             t[:], theta[:], subset[:] = point, angles, subsets[k]
-    if row.n_vacua == 0:
-        return False
-    row.reason = NO_REASON
-    return enter_phase(space, t)
+    if n_vacua > 0:
+        enter_phase(space, t)
+    return Found(count, spans, n_vacua, n_flops, lost)
 
 
-@njit(cache=True)
-def solve_row(space, theory, euler, inside, log_flux, string_coupling, uplift, power, row, t, theta):
+def solve_row(space, theory, euler, inside, log_flux, string_coupling, uplift, power) -> Row:
     """Label one row.
 
     Parameters
@@ -158,51 +142,63 @@ def solve_row(space, theory, euler, inside, log_flux, string_coupling, uplift, p
         As of `find_points`.
     string_coupling, uplift, power : float
         g_s, D / |W0|^2, p.
-    row : ROW
-        Output.
-    t, theta : float64 (n,), (n,)
-        Output: the row's point.
+
+    Returns
+    -------
+    Row
     """
     r, n = theory.classes.shape
-    root, subset = sqrt(string_coupling), np.empty(n, np.int64)
-    if not find_points(space, theory, euler, inside, log_flux, root, row, t, theta, subset):
-        return
+    root, t, theta, subset = np.sqrt(string_coupling), np.empty(n), np.empty(n), np.empty(n, np.int64)
+    found = find_points(space, theory, euler, inside, log_flux, root, t, theta, subset)
+    if not found.spans:
+        return Row("unstabilised", certified=True)
+    counts = {"n_candidates": min(found.n_candidates, MAX_CANDIDATES), "n_vacua": found.n_vacua}
+    if found.n_vacua == 0:
+        if found.n_candidates > MAX_CANDIDATES:
+            return Row("undecided", MANY_VERTICES, **counts)
+        if found.status == FOUND:
+            return Row("no_point", certified=True, **counts)
+        return Row("undecided", LEFT_PHASES if found.status == LEFT else NOT_CONVERGED, **counts)
     jet = new_jet(n, r)
     status, reached = raise_uplift(space, theory, uplift, power, t, theta, jet)
-    row.there = True
-    row.vacuum_type, row.certified = UNDECIDED, False
-    positive = 0
+    kind, reason, radius, is_minimum = "undecided", "", np.nan, False
     if status == ENDED:
-        row.vacuum_type = DESTROYED
+        kind = "destroyed"
     elif status != FOUND:
-        row.reason = NOT_CONVERGED if status == STUCK else LEFT_PHASES
+        reason = LEFT_PHASES if status == LEFT else NOT_CONVERGED
     else:
-        half_width, is_minimum, sign = prove_critical(space, theory, subset, uplift, power, t, theta)
-        row.radius, positive = half_width, 2 * n if is_minimum else 0
+        radius, is_minimum, sign = prove_critical(space, theory, subset, uplift, power, t, theta)
         if uplift == 0.0:
-            row.radius = prove_susy(space, theory, subset, t, theta)
-            if row.radius == row.radius:
-                row.vacuum_type, row.certified = ADS_SUSY, True
+            radius = prove_susy(space, theory, subset, t, theta)
+            kind = "undecided" if np.isnan(radius) else "ads_susy"
         elif is_minimum and sign != 0:
-            row.vacuum_type, row.certified = DS_MINIMUM if sign > 0 else ADS_NONSUSY, True
-        if not row.certified:
-            row.reason = NOT_PROVED
-    row.n_positive = positive
+            kind = "ds_minimum" if sign > 0 else "ads_nonsusy"
+        reason = NOT_PROVED if kind == "undecided" else ""
     derivatives(space.kappa, theory, reached, power, t, theta, jet)
-    _describe(space, theory, euler, root, jet, row, t)
-
-
-@njit(cache=True)
-def _describe(space, theory, euler, root, jet, row, t):
-    """Fill in a row what is known of its point."""
-    r, n = theory.classes.shape
-    row.potential, row.volume = jet.numbers[0] + jet.numbers[1], jet.numbers[2]
-    row.xi_ratio, row.exponent = theory.xi / row.volume, np.inf
-    for p in range(r):
-        row.exponent = min(row.exponent, jet.x[p])
-    row.potent, row.smallest, row.shift = curves_at(space, theory.effective, euler, root, t, jet.tau)
-    row.extended = space.sizes[2] != HYPERSURFACE
-    row.lowest, row.highest = masses(jet)
+    volume = jet.numbers[2]
+    potent, smallest, shift = curves_at(space, theory.effective, euler, root, t, jet.tau)
+    lowest, highest = masses(jet)
+    return Row(
+        kind,
+        reason,
+        kind not in ("undecided", "destroyed"),
+        n_flops=found.n_flops,
+        n_positive=2 * n if is_minimum else 0,
+        is_extended=space.sizes[2] != HYPERSURFACE,
+        radius=radius,
+        t=t,
+        theta=theta,
+        potential=jet.numbers[0] + jet.numbers[1],
+        volume=volume,
+        xi_ratio=theory.xi / volume,
+        exponent=jet.x.min(),
+        potent=potent,
+        smallest=smallest,
+        shift=shift,
+        lowest=lowest,
+        highest=highest,
+        **counts,
+    )
 
 
 @njit(cache=True)
