@@ -13,7 +13,7 @@ $(error .venv was made in another folder and works only there: run "make clean",
 endif
 endif
 
-.PHONY: run test slow thorough bench lint config lock clean
+.PHONY: run edition test slow thorough bench lint config lock clean
 .DELETE_ON_ERROR:
 
 run: .venv/installed
@@ -21,11 +21,16 @@ run: .venv/installed
 	.venv/bin/vacuagym verify
 	@echo "features, labels and splits: results/   what each column means: results/data_dictionary.csv   logs: logs/"
 
+# Edition 1.0: all geometries, and the release. `vacuagym verify --edition 1.0` compares with the recorded values.
+edition: .venv/installed
+	.venv/bin/snakemake all release --cores $(CORES) --configfile config/editions/1.0.yaml
+	.venv/bin/vacuagym verify --edition 1.0
+
 test: .venv/installed-test
-	.venv/bin/python -m pytest -m "not slow and not thorough"
+	.venv/bin/python -m pytest -n $(CORES) --dist loadfile -m "not slow and not thorough"
 
 slow: .venv/installed-test
-	.venv/bin/python -m pytest -m "slow and not thorough"
+	.venv/bin/python -m pytest -n $(CORES) --dist loadfile -m "slow and not thorough"
 
 # What is too long for continuous integration.
 thorough: .venv/installed-test .venv-cytools/installed
@@ -70,8 +75,8 @@ config: .venv/installed
 # The lock files follow from pyproject.toml, the packages of the conda environment from the lock.
 lock: .venv/installed-test
 	$(PIP) install uv
-	.venv/bin/uv pip compile pyproject.toml $(LOCK) -o envs/requirements.lock
-	.venv/bin/uv pip compile pyproject.toml --extra test -c envs/requirements.lock $(LOCK) -o envs/requirements-test.lock
+	.venv/bin/uv pip compile pyproject.toml --extra workflow $(LOCK) -o envs/requirements.lock
+	.venv/bin/uv pip compile pyproject.toml --extra workflow --extra test -c envs/requirements.lock $(LOCK) -o envs/requirements-test.lock
 	echo cytools | .venv/bin/uv pip compile - $(LOCK) -o envs/requirements-cytools.lock
 	sed -i '/^  - pip:$$/q' envs/vacuagym.yaml
 	sed -n 's/^\([^ #].*[^ \\]\) *\\$$/      - "\1"/p' envs/requirements.lock >> envs/vacuagym.yaml

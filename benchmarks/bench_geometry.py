@@ -30,7 +30,7 @@ import polars as pl
 from measure import as_markdown, cpu_seconds, in_own_process
 
 from vacuagym.config import read_config
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import COMPLETE_FAMILIES, FAMILIES
 from vacuagym.recipes import paths_of, tables_of
 from vacuagym.tables.arrays import take
 from vacuagym.tables.shards import read_batches
@@ -42,7 +42,9 @@ DEGREE, UP_TO_DEGREE, SINGLE, COMBINED = 100, 27_090, 184_026, 17_320
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--datasets", nargs="+", choices=FAMILIES, default=list(FAMILIES), help="families to measure")
+    parser.add_argument(
+        "--datasets", nargs="+", choices=COMPLETE_FAMILIES, default=list(COMPLETE_FAMILIES), help="families to measure"
+    )
     parser.add_argument(
         "--palp-generation", action="store_true", help="let PALP make all single systems: over 10 minutes"
     )

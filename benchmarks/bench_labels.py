@@ -30,7 +30,7 @@ from numba import njit
 from numba.core.extending import intrinsic
 from scipy import optimize
 
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import COMPLETE_FAMILIES, FAMILIES
 from vacuagym.models import labeller
 from vacuagym.models.parameters import pack
 from vacuagym.models.toy_eft import labels
@@ -66,7 +66,7 @@ def main():
     if options.features.exists():
         n_moduli = real_mix(options.features, options.rows // N_DRAWS)
         rows.append(compare("real mix", n_moduli, options, peak))
-        count, engine_us = sum(family.count for family in FAMILIES.values()), rows[-1]["engine_us_per_label"]
+        count, engine_us = sum(family.count for family in COMPLETE_FAMILIES.values()), rows[-1]["engine_us_per_label"]
         seconds = engine_us * N_DRAWS * count * 1e-6
         methods = f"All {count:,} geometries × {N_DRAWS} draws × {N_STARTS} starts: {seconds:.1f} CPU s.\n\n"
         methods += f"{as_markdown(compare_methods(n_moduli, options.reference_rows, engine_us), 2)}\n\n"
@@ -323,8 +323,8 @@ def cpu_time(function) -> float:
 
 def real_mix(folder, size) -> np.ndarray:
     """Numbers of moduli of ``size`` geometries, each dataset with its share of all geometries."""
-    total, parts = sum(family.count for family in FAMILIES.values()), []
-    for dataset, family in FAMILIES.items():
+    total, parts = sum(family.count for family in COMPLETE_FAMILIES.values()), []
+    for dataset, family in COMPLETE_FAMILIES.items():
         n = pl.read_parquet(folder / dataset / "part-*.parquet", columns=["n_moduli"])["n_moduli"].to_numpy()
         parts.append(np.resize(n, round(size * family.count / total)))
     return np.concatenate(parts)

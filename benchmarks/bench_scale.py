@@ -22,7 +22,7 @@ import polars as pl
 from measure import as_markdown, cpu_seconds, in_own_process
 
 from vacuagym.config import read_config
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import COMPLETE_FAMILIES, FAMILIES
 from vacuagym.recipes import geometries_for, paths_of, tables_of
 from vacuagym.schema import GEOMETRY_ID, names_of
 from vacuagym.tables.arrays import concatenate, n_rows, take
@@ -40,7 +40,7 @@ def main():
     parser.add_argument("--jobs", type=int, nargs="*", default=[50, 500, 5_000], help="jobs of the dry runs")
     parser.add_argument("--out", type=Path, help="folder for scale.csv and dag.csv")
     options = parser.parse_args()
-    others = {name: None for name in FAMILIES if name != options.dataset}
+    others = {name: None for name in COMPLETE_FAMILIES if name != options.dataset}
     config = read_config({"n_limit": None, "shard_rows": options.shard_rows, "datasets": others})
     lines = []
     with tempfile.TemporaryDirectory() as folder:
@@ -138,7 +138,7 @@ def with_prediction(lines) -> pl.DataFrame:
 
 def dry_run(jobs) -> dict:
     """Cost of `snakemake -n` on a run of about so many jobs: a job of features and one of labels for each shard."""
-    shard_rows = -(-sum(family.count for family in FAMILIES.values()) * 2 // jobs)
+    shard_rows = -(-sum(family.count for family in COMPLETE_FAMILIES.values()) * 2 // jobs)
     command = [
         sys.executable,
         "-m",

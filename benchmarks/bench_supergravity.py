@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from scipy import optimize
 
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import COMPLETE_FAMILIES, FAMILIES
 from vacuagym.models import labeller
 from vacuagym.models.supergravity import MODEL, existence
 from vacuagym.models.supergravity.priors import alpha_prime
@@ -66,7 +66,7 @@ def first_features(features, dataset, rows, *more):
 
 def cost_table(features_folder, n_rows_wanted, n_reference):
     print("dataset  labels  us/label  scipy us/label  ratio  scipy finds what the label is named after")
-    for dataset in FAMILIES:
+    for dataset in COMPLETE_FAMILIES:
         features = first_features(features_folder, dataset, n_rows_wanted // N_DRAWS)
         label(dataset, features, 1)  # compiles
         began = time.process_time()
@@ -85,7 +85,7 @@ def cost_table(features_folder, n_rows_wanted, n_reference):
 
 def control_table(features_folder, n_rows_wanted):
     print("dataset  classes   rows  controlled  median of log10 N_max/N_min, and 95th percentile")
-    for dataset in FAMILIES:
+    for dataset in COMPLETE_FAMILIES:
         features = first_features(features_folder, dataset, n_rows_wanted)
         table, n = label(dataset, features, 1), features["n_fields"]
         spreads = np.full(len(n), np.nan)

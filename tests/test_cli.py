@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner
 
 from vacuagym import cli as command_line
-from vacuagym.benchmark import scoring
+from vacuagym.benchmark import loading, scoring
 from vacuagym.cli import cli
 from vacuagym.fingerprints import file_sha256
 from vacuagym.publish import manifest
@@ -80,20 +80,42 @@ def test_status_and_describe_print_what_there_is(results, tmp_path):
     assert call("describe", "--results", results) == (0, f"{'splits':<20}   1 columns\n")
 
 
-def test_evaluate_hands_its_options_to_the_scorer_and_prints_what_it_says(results, tmp_path, monkeypatch):
-    def evaluate(*given):
-        assert given == (predictions, "iid", results, "val", ("ks", "cicy3"), 50, 3)
-        return {"rows": 12}
+def test_evaluate_hands_its_options_to_the_task_and_prints_what_it_says(results, tmp_path, monkeypatch):
+    class Loaded:
+        def evaluate(self, *given):
+            assert given == (predictions, other, "val", 50, 3)
+            return {"rows": 12}
 
-    monkeypatch.setattr(scoring, "evaluate", evaluate)
+    def load_task(*given):
+        assert given == ("barrier", "ks", "iid", results)
+        return Loaded()
+
+    monkeypatch.setattr(loading, "load_task", load_task)
     monkeypatch.setattr(scoring, "as_text", lambda report: f"{report['rows']} rows scored")
-    predictions = tmp_path / "predictions.parquet"
+    predictions, other = tmp_path / "predictions.parquet", tmp_path / "other.csv"
     predictions.touch()
-    options = ["--split", "iid", "--part", "val", "--dataset", "ks", "--dataset", "cicy3", "--results", results]
-    options += ["--resamples", "50", "--seed", "3"]
+    other.touch()
+    options = ["--split", "iid", "--task", "barrier", "--part", "val", "--dataset", "ks", "--results", results]
+    options += ["--against", other, "--resamples", "50", "--seed", "3"]
     assert call("evaluate", predictions, *options) == (0, "12 rows scored\n")
     status, text = call("evaluate", predictions, *options, "--json")
     assert status == 0 and json.loads(text) == {"rows": 12}
+
+
+def test_the_main_task_is_scored_unless_another_is_named(results, tmp_path, monkeypatch):
+    class Loaded:
+        def evaluate(self, *given):
+            assert given == (predictions, None, "test", 1000, 0)
+            return {}
+
+    def load_task(*given):
+        assert given == ("stability", None, "iid", results)
+        return Loaded()
+
+    monkeypatch.setattr(loading, "load_task", load_task)
+    predictions = tmp_path / "predictions.csv"
+    predictions.touch()
+    assert call("evaluate", predictions, "--split", "iid", "--results", results, "--json") == (0, "{}\n")
 
 
 def test_bad_input_is_one_line_on_stderr(results, monkeypatch, capsys):

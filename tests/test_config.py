@@ -13,9 +13,11 @@ from vacuagym import config as configuration
 from vacuagym.config import read_config
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
+from vacuagym.recipes import datasets_of
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+COMPLETE = DEFAULT | {"datasets": {name: {"family": name} | keys for name, keys in DEFAULT["datasets"].items()}}
 
 
 def changed(**keys):
@@ -23,7 +25,7 @@ def changed(**keys):
 
 
 def test_the_default_configuration_is_valid():
-    assert read_config() == read_config(DEFAULT) == DEFAULT
+    assert read_config() == read_config(DEFAULT) == read_config(COMPLETE) == COMPLETE
 
 
 def test_a_file_says_what_differs_and_the_last_one_counts(tmp_path):
@@ -33,8 +35,8 @@ def test_a_file_says_what_differs_and_the_last_one_counts(tmp_path):
     second.write_text("n_limit: 20\nbaselines: {train_rows: 50}\n")
     config = read_config(first, tmp_path / "missing.yaml", second)
     assert config["n_limit"] == 20 and config["datasets"]["cicy3"] is None
-    assert config["baselines"] == {"train_rows": 50, "seeds": 2}
-    assert config["datasets"]["ks"] == {"source": "generate"}
+    assert config["baselines"] == DEFAULT["baselines"] | {"train_rows": 50, "seeds": 2}
+    assert config["datasets"]["ks"] == {"family": "ks", "source": "generate"}
     assert read_config(first)["n_limit"] == {"ks": 5, "cicy3": None, "fth6d": 7}
 
 
@@ -85,7 +87,7 @@ def test_a_configuration_that_cannot_be_opened_is_named(tmp_path):
 )
 def test_traces_of_editors_and_ways_to_write_a_number_change_nothing(tmp_path, data):
     (tmp_path / "mine.yaml").write_bytes(data)
-    assert read_config(tmp_path / "mine.yaml") == DEFAULT
+    assert read_config(tmp_path / "mine.yaml") == COMPLETE
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_traces_of_editors_and_ways_to_write_a_number_change_nothing(tmp_path, d
     ["n_limit:", "n_limit: ~", "n_limit: 1e3", "n_limit: true", "n_limit: 1:30", "n_limit: 0x10", "n_limit: 1,000",
      "n_limit: 2024-01-01", "n_limit: None", "n_limit: {ks: , cicy3: 1, fth6d: 1}", "seed: 9223372036854775808",
      f"seed: {'9' * 30}", "seed: .nan", "baselines:", "datasets: {ks: }", "model: {parameters: }",
-     "splits: {ood_hodge: {ks: }}", "validation: {max_failed_share: .inf}"],
+     "splits: {ood_euler: {ks: }}", "validation: {max_failed_share: .inf}"],
 )  # fmt: skip
 def test_what_is_no_value_is_refused_in_a_file(tmp_path, text):
     """No value is not null, and a text is only the number that it looks like."""
@@ -108,7 +110,7 @@ def test_a_source_is_a_path_with_the_home_folder_and_without_braces(tmp_path, mo
     config = read_config({"datasets": {"fth6d": {"source": "~/bases.m"}}})
     assert config["datasets"]["fth6d"]["source"] == str(tmp_path / "bases.m")
     for dataset, source, expected in [
-        ("fth6d", "~", "is a folder, not a file; expected generate, or the list toric-bases.m (plain or gzip)"),
+        ("fth6d", "~", "is a folder, not a file; expected generate, or the list toric-bases.m (plain or compressed)"),
         ("ks", "~/bases.m", f"is a file, not a folder (perhaps {tmp_path} is meant); expected generate, or the folder"),
         ("fth6d", "{lists}/bases.m", "holds a brace, which Snakemake takes for a wildcard"),
         ("fth6d", "bases\0.m", "does not exist"),
@@ -142,12 +144,26 @@ def test_limits_name_every_dataset_of_the_run():
         (changed(seed=-1), ["'seed' is -1"]),
         (changed(model={"name": "toy", "draws": 3, "starts": 3}), ["'model.name' is 'toy'", "toy_eft"]),
         (changed(model={"name": "toy_eft", "draw": 3, "starts": 3}), ["'model.draw'", "name, draws, starts"]),
-        (changed(datasets={"kss": {"source": "generate"}}), ["'datasets.kss'", "ks, cicy3, fth6d"]),
+        (changed(datasets={"kss": {"source": "generate"}}), ["'datasets.kss' lacks family", "ks, cicy3, fth6d"]),
+        (changed(datasets={"ks": {"family": "cicy3", "source": "x"}}), ["'datasets.ks.family' is 'cicy3'"]),
+        (
+            changed(datasets={"mine": {"family": "cicy", "source": "x"}}),
+            ["'datasets.mine.family' is 'cicy'", "family: …"],
+        ),
+        (changed(datasets={"mine": {"family": "cicy3", "sauce": "x"}}), ["'datasets.mine.sauce'", "family, source"]),
+        (changed(datasets={"mine": "x"}), ["'datasets.mine' is 'x'", "family: …"]),
+        (
+            changed(datasets={"Mine": {"family": "cicy3", "source": "x"}}),
+            ["datasets.Mine: is no name", "small letters"],
+        ),
+        (changed(datasets={"splits": {"family": "cicy3", "source": "x"}}), ["datasets.splits: is no name"]),
+        (changed(datasets={"mine": {"family": "cicy3", "source": "generate"}}), ["datasets.mine.source", "'generate'"]),
+        (changed(splits={"ood_euler": {"mine": 4}}), ["'splits.ood_euler.mine'", "ks, cicy3, fth6d"]),
         (changed(datasets=dict.fromkeys(FAMILIES)), ["every dataset"]),
         (changed(datasets={"ks": "generate"}), ["'datasets.ks' is 'generate'", "{source: …}"]),
         (changed(validation={"max_failed_share": 2}), ["'validation.max_failed_share' is 2", "from 0 to 1"]),
         (changed(datasets={"ks": {"source": "/no/such/folder"}}), ["datasets.ks.source", "/no/such/folder"]),
-        (changed(splits={"ood_hodge": {"ks": 0}}), ["'splits.ood_hodge.ks' is 0", "at least 1"]),
+        (changed(splits={"ood_euler": {"ks": 0}}), ["'splits.ood_euler.ks' is 0", "at least 1"]),
         (changed(n_limit={"ks": 5, "cicy": 3}), ["'n_limit.cicy'", "ks, cicy3, fth6d"]),
         (changed(n_limit={"ks": 0, "cicy3": 3, "fth6d": 1}), ["'n_limit.ks' is 0", "at least 1"]),
         (changed(n_limit=[5]), ["'n_limit' is [5]"]),
@@ -192,3 +208,16 @@ def test_every_documented_resource_is_a_rule():
     for file in (ROOT / "workflow" / "rules").glob("*.smk"):
         rules |= set(re.findall(r"mem_mb_of\(\"(\w+)\"\)", file.read_text()))
     assert rules == set(DEFAULT["resources"])
+
+
+def test_a_dataset_of_ones_own_has_a_family_a_limit_and_the_thresholds_of_its_family(tmp_path):
+    (tmp_path / "my.txt").touch()
+    mine = {"family": "cicy3", "source": str(tmp_path / "my.txt")}
+    config = read_config({"datasets": {"mine": mine}, "splits": {"ood_euler": {"mine": 7}}})
+    assert config["datasets"]["mine"] == mine
+    assert config["splits"]["ood_euler"]["mine"] == 7
+    assert config["splits"]["ood_complexity"]["mine"] == config["splits"]["ood_complexity"]["cicy3"]
+    assert read_config(config) == config
+    assert datasets_of(config) == {"ks": "ks", "cicy3": "cicy3", "fth6d": "fth6d", "mine": "cicy3"}
+    with pytest.raises(InputError, match="config key n_limit: names no limit of mine"):
+        read_config(config, {"n_limit": {"ks": 5, "cicy3": None, "fth6d": 1}})

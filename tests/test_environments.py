@@ -48,7 +48,7 @@ def test_all_have_one_python():
 
 def test_the_lock_has_what_the_project_depends_on():
     for wanted, name in (
-        (PROJECT["dependencies"], "requirements.lock"),
+        (PROJECT["dependencies"] + PROJECT["optional-dependencies"]["workflow"], "requirements.lock"),
         (PROJECT["optional-dependencies"]["test"], "requirements-test.lock"),
     ):
         pinned = {canonicalize_name(requirement.name): requirement for requirement in locked(name)}
@@ -81,6 +81,35 @@ def test_a_job_finds_the_package_without_installing_it():
     )
     done = subprocess.run([sys.executable, "-c", code], env=environment, cwd="/", capture_output=True, text=True)
     assert done.stdout.strip() == str(ROOT / "workflow" / "vacuagym" / "__init__.py"), done.stderr
+
+
+def test_a_task_is_loaded_and_scored_without_what_the_workflow_needs():
+    """Of an installation without extras: whatever is no dependency of the package itself cannot be imported."""
+    core = {Requirement(text).name for text in PROJECT["dependencies"]}
+    extras = [
+        Requirement(text).name for name in ("workflow", "test") for text in PROJECT["optional-dependencies"][name]
+    ]
+    modules = {"scikit-learn": "sklearn", "pyyaml": "yaml"}
+    absent = sorted({modules.get(name, name.replace("-", "_")) for name in extras if name not in core})
+    code = (
+        "import sys\n"
+        f"absent = {absent}\n"
+        "class Absent:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        if name.partition('.')[0] in absent:\n"
+        "            raise ModuleNotFoundError(name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "import vacuagym\n"
+        "from vacuagym.cli import cli\n"
+        "assert 'stability' in vacuagym.tasks()\n"
+        "for command in (['--help'], ['evaluate', '--help']):\n"
+        "    cli(command, standalone_mode=False)\n"
+        "from vacuagym.benchmark import loading, scoring\n"
+        "from vacuagym.geometry.triangulations import triangulate\n"
+        "from vacuagym.models import labeller\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd="/")
+    assert done.returncode == 0, done.stderr
 
 
 def make(folder, *arguments):

@@ -1,5 +1,6 @@
 """Recipes: what a table depends on is in its recipe, and nothing else."""
 
+from vacuagym.benchmark.splits import PROTOCOLS
 from vacuagym.config import read_config
 from vacuagym.fingerprints import fingerprint_of
 from vacuagym.geometry import FAMILIES
@@ -25,8 +26,22 @@ def test_each_table_depends_on_what_it_is_made_from():
     assert not changed(labels, model={"parameters": {}}) and changed(labels, model={"draws": 4})
     assert not changed(features, n_limit=45) and changed("features/ks/part-00002.parquet", n_limit=45)
     assert changed(split, n_limit=45) and not changed(split, baselines={"seeds": 1})
-    assert not changed(split, splits={"ood_hodge": {"ks": 5}})
-    assert changed("splits/ood_hodge.parquet", splits={"ood_hodge": {"ks": 5}})
+    assert not changed(split, splits={"ood_euler": {"ks": 5}})
+    assert changed("splits/ood_euler.parquet", splits={"ood_euler": {"ks": 5}})
+    protocol = "protocols/cicy3_random_30.parquet"
+    assert not changed(protocol, seed=1) and not changed(protocol, splits={"ood_euler": {"cicy3": 5}})
+    assert not changed(protocol, n_limit={"ks": 45, "cicy3": 50, "fth6d": 50})  # of other datasets
+    assert changed(protocol, n_limit=45)
+
+
+def test_protocols_are_of_the_datasets_of_the_run():
+    assert len(paths_of(TABLES, "protocols")) == len(PROTOCOLS) == 4
+    assert paths_of(recipes(datasets={"cicy3": None}), "protocols") == []
+
+
+def test_no_score_depends_on_a_protocol():
+    scores = scores_of(CONFIG, TABLES).values()
+    assert scores and not [recipe for recipe in scores if "protocols" in recipe["inputs"]]
 
 
 def test_limits_may_differ_by_dataset():

@@ -2,14 +2,28 @@
 
 import pytest
 
+from vacuagym.benchmark.tasks import TASKS
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
 from vacuagym.geometry.toric_bases import CLUSTERS, CURVES, MAX_LAG, curve_column
 from vacuagym.models import MODELS
-from vacuagym.schema import COUPLING, FEATURE, KEY, OUTCOME, Column, read_columns
+from vacuagym.schema import (
+    CLASSES,
+    COUPLING,
+    FEATURE,
+    KEY,
+    OUTCOME,
+    PARTS,
+    UNDECIDED,
+    VACUA,
+    WITH_POINT,
+    Column,
+    read_columns,
+)
 from vacuagym.tables.shards import arrow_schema
 
 DICTIONARIES = {
+    **{f"targets of {task.name}": task.adds for task in TASKS.values() if task.adds},
     **{f"{family.name} geometries": family.geometry_columns for family in FAMILIES.values()},
     **{f"{family.name} features": family.feature_columns for family in FAMILIES.values()},
     **{model.name: model.columns for model in MODELS.values()},
@@ -57,6 +71,11 @@ def test_the_records_columns_are_whole(columns):
     for column in columns:
         assert column.name.isidentifier() and column.unit and column.role in (KEY, FEATURE, COUPLING, OUTCOME)
         assert column.meaning.endswith(".") and not set("{}") & set(column.meaning)
+
+
+def test_classes_and_parts_have_the_order_that_tables_and_file_names_rely_on():
+    assert PARTS == ("train", "val", "ood_val", "test")
+    assert VACUA == CLASSES[:2] and set(UNDECIDED) <= set(CLASSES) and set(WITH_POINT) <= set(CLASSES)
 
 
 def test_toric_bases_have_a_column_for_each_cluster_curve_and_lag():

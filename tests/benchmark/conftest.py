@@ -63,6 +63,7 @@ def cicy_run(tmp_path_factory) -> Run:
         run.features.append(features)
         run.labels.append(labels)
     inputs = {"features/cicy3": fingerprint_of({"table": "features/cicy3"})}
-    recipe = {"table": "splits", "split": "iid", "thresholds": None, "geometries": {"cicy3": 240}, "inputs": inputs}
+    recipe = {"table": "splits", "split": "iid", "thresholds": None, "inputs": inputs}
+    recipe |= {"families": {"cicy3": "cicy3"}, "geometries": {"cicy3": 240}}
     build_split(run.features, run.split, recipe)
     return run

@@ -1,5 +1,8 @@
 """What learners see, and the baselines' scores, on real geometries and labels."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,10 +12,13 @@ from sklearn.metrics import f1_score
 
 from vacuagym.benchmark import baselines
 from vacuagym.benchmark.baselines import BASELINES, COLUMNS, score_baselines
-from vacuagym.benchmark.baselines.base import COUPLINGS, CYCLE, N_MODULI
-from vacuagym.benchmark.baselines.inputs import cycle_pairs, inputs_of
+from vacuagym.benchmark.baselines.base import COUPLINGS, CYCLE, N_MODULI, ORACLE
+from vacuagym.benchmark.baselines.inputs import inputs_of
 from vacuagym.benchmark.baselines.rows import Rows
+from vacuagym.benchmark.cycles import cycle_pairs
+from vacuagym.benchmark.metrics import KINDS
 from vacuagym.benchmark.splits import COLUMNS as SPLIT_COLUMNS
+from vacuagym.benchmark.tasks import TASKS
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
 from vacuagym.models import MODELS
@@ -21,7 +27,7 @@ from vacuagym.tables.arrays import concatenate, ragged, take
 from vacuagym.tables.frames import read_run
 from vacuagym.tables.shards import in_blocks, new_shard, read_recipe, read_rows
 
-MODEL = MODELS["supergravity"]
+MODEL, TASK = MODELS["supergravity"], TASKS["stability"]
 BASES = (  # self-intersections of the curves of toric bases: P2, F_3, blow-ups of F_1 and of F_0
     (1, 1, 1),
     (0, 3, 0, -3),
@@ -40,8 +46,9 @@ def two_baselines(monkeypatch):
 def score(tmp_path_factory):
     """A function that scores the baselines on a run, and returns the rows of the table."""
 
-    def scored(run, train_rows=300, seeds=2):
-        recipe = run.recipe("baselines", "cicy3", {"train_rows": train_rows, "seeds": seeds})
+    def scored(run, train_rows=300, seeds=2, task="stability"):
+        settings = {"train_rows": train_rows, "test_rows": 1000, "seeds": seeds}
+        recipe = run.recipe("baselines", "cicy3", settings) | {"task": task}
         out = tmp_path_factory.mktemp("scores") / "scores.parquet"
         score_baselines(run.tables(), recipe, out)
         assert read_recipe(out)[2] == recipe
@@ -57,7 +64,7 @@ def table(cicy_run, score):
 
 def rows_of(run, **changed):
     run = run._replace(**changed)
-    return Rows(read_run(run.tables()).shards, run.split, MODEL, inputs_of([FAMILIES["cicy3"]], MODEL))
+    return Rows(read_run(run.tables()).shards, run.split, inputs_of(TASK, [FAMILIES["cicy3"]], MODEL))
 
 
 def all_inputs(rows):
@@ -82,15 +89,15 @@ def write_split(path, parts):
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
 @pytest.mark.parametrize("datasets", [("ks",), ("cicy3",), ("fth6d",), ("ks", "cicy3", "fth6d")])
 def test_no_outcome_and_no_key_is_an_input(model, datasets):
-    inputs = inputs_of([FAMILIES[dataset] for dataset in datasets], model)
+    inputs = inputs_of(TASK, [FAMILIES[dataset] for dataset in datasets], model)
     roles = {column.name: column.role for column in model.columns}
-    assert {roles[name] for name in inputs.coupling_names} == {COUPLING}
+    assert {roles[name] for name in names_of(inputs.couplings)} == {COUPLING}
     assert {roles[name] for name in ("stability", "potential_value", "n_pos", "certified")} == {OUTCOME}
     assert {roles[name] for name in ("dataset", "geometry_id", "sample")} == {KEY}
-    assert {"h11", "h21", "euler_characteristic", "n_moduli"} <= set(inputs.feature_names)
-    assert not set(inputs.feature_names) & {"duplicate_group", "geometry_id", "dataset"}
+    assert {"h11", "h21", "euler_characteristic", "n_moduli"} <= set(names_of(inputs.features))
+    assert not set(names_of(inputs.features)) & {"duplicate_group", "geometry_id", "dataset"}
     for dataset in datasets:
-        assert set(inputs.feature_names) <= set(names_of(FAMILIES[dataset].features))
+        assert set(names_of(inputs.features)) <= set(names_of(FAMILIES[dataset].features))
     assert inputs.cycle == ("self_intersections" if datasets == ("fth6d",) else None)
 
 
@@ -104,7 +111,7 @@ def test_inputs_do_not_depend_on_outcomes(cicy_run, tmp_path):
         with new_shard(paths[-1], MODEL.columns, {}) as write:
             write({name: (shuffled if name in outcomes else batch)[name] for name in batch})
     found = all_inputs(rows_of(cicy_run))
-    assert found.shape[1] == len(inputs_of([FAMILIES["cicy3"]], MODEL).groups) and np.isfinite(found).all()
+    assert found.shape[1] == len(inputs_of(TASK, [FAMILIES["cicy3"]], MODEL).groups) and np.isfinite(found).all()
     assert np.array_equal(found, all_inputs(rows_of(cicy_run, labels=paths)))
 
 
@@ -127,7 +134,7 @@ def test_numbers_of_a_row(cicy_run):
         for one in expected:
             assert x[:, position] == pytest.approx(one.cast(pl.Float64).to_numpy(), rel=1e-12), column.name
             position += 1
-    assert position == x.shape[1]
+    assert position == np.count_nonzero(inputs.groups != ORACLE)
     assert x[:, inputs.groups == N_MODULI][:, 0].tolist() == joined["n_moduli"].to_list()
     drawn = sum(3 if column.type.startswith("list") else 1 for column in inputs.couplings)
     assert np.count_nonzero(inputs.groups == COUPLINGS) == drawn
@@ -148,7 +155,7 @@ def test_pairs_tell_orders_of_the_same_curves_apart():
 
 def test_the_cycle_is_among_the_inputs_of_a_family_that_has_one():
     family = FAMILIES["fth6d"]
-    inputs = inputs_of([family], MODEL)
+    inputs = replace(inputs_of(TASK, [family], MODEL), oracle=())
     cycles = [list(base) for base in BASES]
     frame = pl.DataFrame(
         {column.name: [[1]] * 5 if column.type.startswith("list") else [1] * 5 for column in inputs.features}
@@ -171,12 +178,13 @@ def test_a_sample_is_of_the_scored_rows_of_the_part(cicy_run):
     train = labels.join(parts, on="geometry_id", maintain_order="left").filter(pl.col("part") == "train")
     scored = train.filter("controlled", ~pl.col("stability").is_in(["marginal", "failed"]))
     for expected, only_scored in ((train, False), (scored, True)):
-        x, keys = rows.sample("train", 10**6, 0, only_scored)
-        assert keys.select("geometry_id", "sample").equals(expected.select("geometry_id", "sample"))
-        some_x, some = rows.sample("train", 50, 3, only_scored)
-        at = [keys.rows().index(row) for row in some.rows()]
-        assert len(some) == 50 and at == sorted(at) and np.array_equal(some_x, x[at])
-        assert not some.equals(rows.sample("train", 50, 4, only_scored)[1])
+        every = rows.sample("train", 10**6, 0, only_scored)
+        assert every.table.select("geometry_id", "sample").equals(expected.select("geometry_id", "sample"))
+        assert every.table["target stability"].equals(expected["stability"], check_names=False)
+        some = rows.sample("train", 50, 3, only_scored)
+        at = [every.table.rows().index(row) for row in some.table.rows()]
+        assert len(some.x) == 50 and at == sorted(at) and np.array_equal(some.x, every.x[at])
+        assert not some.table.equals(rows.sample("train", 50, 4, only_scored).table)
 
 
 @given(st.lists(st.integers(0, 9)), st.integers(1, 7))
@@ -193,11 +201,29 @@ def test_blocks_are_the_rows_in_order(sizes, rows):
 
 
 def test_every_baseline_is_scored_with_every_seed(table):
-    assert [(row["model"], row["seed"]) for row in table] == [
-        (name, seed) for name, baseline in BASELINES.items() if CYCLE not in baseline.sees for seed in range(2)
+    metrics = [metric.name for metric in KINDS["classes"].metrics]
+    assert [(row["seed"], row["model"], row["metric"]) for row in table] == [
+        (seed, name, metric)
+        for seed in range(2)
+        for name, baseline in BASELINES.items()
+        if CYCLE not in baseline.sees
+        for metric in metrics
     ]
+    for row in table:  # an interval for the first seed
+        assert row["low"] <= row["value"] <= row["high"] if row["seed"] == 0 else math.isnan(row["low"])
+        assert (row["n_parameters"] == 0) == (row["model"] == "majority")
     assert list(table[0]) == names_of(COLUMNS)
     assert len({row["n_test"] for row in table}) == 1 and all(row["n_train"] <= 300 for row in table)
+
+
+def test_tasks_of_other_kinds_are_scored_too(cicy_run, score):
+    """A tree that sees the configuration matrix predicts better than the median, lists element by element."""
+    for task, metric in (("cicy3_hodge", "h11_mae"), ("cicy3_intersections", "element_accuracy"), ("barrier", "mae")):
+        table = pl.DataFrame(score(cicy_run, 150, 1, task)).filter(metric=metric)
+        found = dict(table.select("model", "value").iter_rows())
+        better, worse = found["gradient_boosting"], found["majority"]
+        assert better > worse if metric == "element_accuracy" else better < worse
+    assert ("oracle_features" in found) and "couplings_only" in found
 
 
 def test_an_unknown_baseline_is_an_error():
@@ -205,23 +231,38 @@ def test_an_unknown_baseline_is_an_error():
         BASELINES["gradient_bosting"]
 
 
-def test_the_majority_is_scored_as_scikit_learn_does(cicy_run, table):
+def test_the_majority_is_scored_as_scikit_learn_does_with_every_duplicate_group_counted_once(cicy_run, table):
     parts = pl.read_parquet(cicy_run.split)
+    groups = pl.concat(
+        [pl.read_parquet(path, columns=["geometry_id", "duplicate_group"]) for path in cicy_run.features]
+    )
     labels = pl.concat([pl.read_parquet(path) for path in cicy_run.labels]).join(parts, on="geometry_id")
+    labels = labels.join(groups, on="geometry_id", maintain_order="left")
     labels = labels.filter("controlled", ~pl.col("stability").is_in(["marginal", "failed"]))
-    truth = labels.filter(pl.col("part") == "test")["stability"].to_list()
+    test = labels.filter(pl.col("part") == "test")
+    truth, weight = test["stability"].to_list(), test.select(1 / pl.len().over("duplicate_group")).to_series().to_list()
     train = labels.filter(pl.col("part") == "train")["stability"].to_list()
     assert table[0]["n_test"] == len(truth)
     most = max(set(train), key=train.count)
-    assert table[0]["macro_f1"] == pytest.approx(f1_score(truth, [most] * len(truth), average="macro"))
-    assert table[0]["balanced_accuracy"] == pytest.approx(1 / len(set(truth)))
+    scored = {"sample_weight": weight, "average": "macro"}
+    found = {row["metric"]: row["value"] for row in table[:5]}
+    assert found["macro_f1"] == pytest.approx(f1_score(truth, [most] * len(truth), **scored), abs=1e-8)
+    assert found["balanced_accuracy"] == pytest.approx(1 / len(set(truth)))
+    assert sum(weight) == pytest.approx(test["duplicate_group"].n_unique())
+    assert test["duplicate_group"].n_unique() < len(truth)
 
 
 def test_a_learner_that_sees_more_scores_better(table):
-    names = {row["model"] for row in table}
-    mean = {name: np.mean([row["macro_f1"] for row in table if row["model"] == name]) for name in names}
+    mean = mean_f1(table)
     assert mean["n_moduli_only"] < mean["couplings_only"] < mean["gradient_boosting"]  # one learner, more columns
-    assert mean["majority"] < min(mean["logistic_regression"], mean["mlp"])
+    assert mean["majority"] < min(mean["linear"], mean["mlp"])
+    assert mean["gradient_boosting"] < mean["oracle_features"]  # what decides
+
+
+def mean_f1(table):
+    """Mean macro-F1 of each model over the seeds."""
+    rows = pl.DataFrame(table).filter(metric="macro_f1").group_by("model").agg(pl.mean("value"))
+    return dict(rows.iter_rows())
 
 
 def test_scores_are_the_same_for_other_shards(cicy_run, score, table, two_baselines, tmp_path):
@@ -234,7 +275,8 @@ def test_scores_are_the_same_for_other_shards(cicy_run, score, table, two_baseli
                 for batch in read_rows(path, names_of(columns), batch_rows=65 if name == "features" else 130):
                     write(batch)
     again = score(cicy_run._replace(**whole))
-    assert again == [row for row in table if row["model"] in ("majority", "gradient_boosting")]
+    expected = [row for row in table if row["model"] in ("majority", "gradient_boosting")]
+    assert pl.DataFrame(again).equals(pl.DataFrame(expected), null_equal=True)
 
 
 def test_a_held_out_dataset_is_scored_by_what_others_teach(cicy_run, score, two_baselines, tmp_path):
@@ -252,14 +294,14 @@ def test_a_held_out_dataset_is_scored_by_what_others_teach(cicy_run, score, two_
     write_split(split, parts)
     both = {name: [*paths, *getattr(cicy_run, name)] for name, paths in others.items()}
     rows = score(cicy_run._replace(split=split, **both), train_rows=200, seeds=1)
-    by_model = {row["model"]: row for row in rows}
-    assert by_model["gradient_boosting"]["n_train"] == 200
-    assert by_model["gradient_boosting"]["macro_f1"] > by_model["majority"]["macro_f1"]
+    assert {row["n_train"] for row in rows} == {200}
+    mean = mean_f1(rows)
+    assert mean["gradient_boosting"] > mean["majority"]
 
 
 @pytest.mark.parametrize(
     ("part", "message"),
-    [("test", "has no rows of cicy3 in its part train"), ("train", "has no scored row of cicy3 in its test part")],
+    [("test", "has no rows of cicy3 in its part train"), ("train", "has no rows of cicy3 in its part test")],
 )
 def test_too_few_rows_are_an_error(cicy_run, score, two_baselines, tmp_path, part, message):
     keys = pl.read_parquet(cicy_run.split, columns=names_of(GEOMETRY_KEYS)).rows()
@@ -280,7 +322,8 @@ def test_one_class_is_an_error(cicy_run, score, two_baselines, tmp_path):
 
 
 def test_tables_of_another_run_are_not_scored(cicy_run, tmp_path):
-    recipe = cicy_run.recipe("baselines", "cicy3", {"train_rows": 50, "seeds": 1})
+    settings = {"train_rows": 50, "test_rows": 50, "seeds": 1}
+    recipe = cicy_run.recipe("baselines", "cicy3", settings) | {"task": "stability"}
     for name in recipe["inputs"]:
         other = recipe | {"inputs": recipe["inputs"] | {name: "another"}}
         with pytest.raises(InputError, match="does not belong to this run"):

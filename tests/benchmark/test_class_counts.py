@@ -5,15 +5,17 @@ import polars as pl
 import pytest
 
 from vacuagym.benchmark.class_counts import CLASS_COLUMNS, count_split_classes
-from vacuagym.benchmark.scored import is_scored, label_reads
+from vacuagym.benchmark.scored import SCORED, is_scored, label_reads
+from vacuagym.benchmark.splits import SPLITS
 from vacuagym.errors import InputError
-from vacuagym.schema import CLASSES, DATASET, DRAW_KEYS, GEOMETRY_ID, GEOMETRY_KEYS, PART, PARTS, Column
+from vacuagym.schema import CLASSES, DATASET, DRAW_KEYS, GEOMETRY_ID, GEOMETRY_KEYS, PART, Column
 from vacuagym.tables.frames import to_arrow
 from vacuagym.tables.shards import arrow_schema, new_shard
 
 STABILITY, CONTROLLED = Column("stability", "string", "1", ""), Column("controlled", "bool", "1", "")
 LABELS = (*DRAW_KEYS, STABILITY, CONTROLLED)
 DRAWS, SIZES = 2, {"ks": 60, "fth6d": 40}
+NAMES = ("iid", "ood_dataset_ks")
 
 
 def write(path, columns, frame):
@@ -35,8 +37,8 @@ def a_run(seed=0):
                     "sample": np.tile(np.arange(DRAWS), size).astype(np.int32),
                     "stability": rng.choice(["stable", "saddle", "runaway", "marginal"], rows),
                     "controlled": rng.random(rows) < 0.8,
-                    "iid": np.array(PARTS)[ids % 3],
-                    "ood_dataset_ks": np.full(rows, "test") if dataset == "ks" else np.array(PARTS)[ids % 2],
+                    "iid": np.array(SPLITS["iid"].parts)[ids % 3],
+                    "ood_dataset_ks": np.array(["ood_val", "test"] if dataset == "ks" else ["train", "val"])[ids % 2],
                 }
             )
         )
@@ -54,7 +56,7 @@ def tables_of(folder, draws, shard_geometries=1000, columns=LABELS):
             geometries = shard.gather_every(DRAWS)
             features.append(write(folder / "features" / name, (DATASET, GEOMETRY_ID), geometries))
     splits = {}
-    for split in ("iid", "ood_dataset_ks"):
+    for split in NAMES:
         table = draws.gather_every(DRAWS).rename({split: "part"})
         splits[split] = write(folder / "splits" / f"{split}.parquet", (*GEOMETRY_KEYS, PART), table)
     return {"features": features, "labels": labels, "splits": list(splits.values())}
@@ -65,7 +67,11 @@ def test_counts_are_those_of_a_count_row_by_row(tmp_path, capsys):
     count_split_classes(tables_of(tmp_path, draws, 17), 40, out)
     table = pl.read_csv(out)
     assert table.columns == [column.name for column in CLASS_COLUMNS]
-    assert len(table) == 2 * len(PARTS) * 3 * len(CLASSES)
+    parts = {split: list(SPLITS[split].parts) for split in NAMES}
+    assert parts == {"iid": ["train", "val", "test"], "ood_dataset_ks": ["train", "val", "ood_val", "test"]}
+    assert len(table) == (3 + 4) * 3 * len(CLASSES)
+    for split, found in table.group_by("split", maintain_order=True):
+        assert found["part"].unique(maintain_order=True).to_list() == parts[split[0]]
     rows = draws.to_dicts()
     for split, part, dataset, geometries, drawn, scored, stability, count, share in table.iter_rows():
         mine = [row for row in rows if row[split] == part and dataset in (row["dataset"], "all")]
@@ -83,7 +89,6 @@ def test_rows_have_a_fixed_order_and_shards_do_not_change_the_bytes(tmp_path):
     table = pl.read_csv(tmp_path / "7.csv")
     assert table["stability"].to_list() == [*CLASSES] * (len(table) // len(CLASSES))
     assert table["dataset"].unique(maintain_order=True).to_list() == [*SIZES, "all"]
-    assert table["part"].unique(maintain_order=True).to_list() == [*PARTS]
 
 
 def one_class(draws):
@@ -146,3 +151,10 @@ def test_what_is_scored(control):
     scored = frame.select(is_scored(columns))[:, 0].to_list()
     decided = {"stable", "metastable", "saddle", "unstable", "runaway"}
     assert scored == [name in decided and (good or not control) for name, good in rows]
+
+
+def test_a_release_says_which_rows_are_scored():
+    """Its labels have the answer, and not the column of control."""
+    columns = ["sample", "stability", SCORED.name]
+    frame = pl.DataFrame({"stability": ["stable", "stable", "failed"], SCORED.name: [True, False, False]})
+    assert frame.select(is_scored(columns)).to_series().to_list() == [True, False, False]

@@ -1,106 +1,42 @@
-"""Scores, against scikit-learn and known cases; and what a file of predictions is refused for."""
+"""Scores of predictions as people have them: files, frames, arrays; and what they are refused for."""
 
 import json
-import shutil
-import warnings
 
 import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.metrics import balanced_accuracy_score, f1_score, log_loss
+from sklearn.metrics import f1_score, log_loss
 
-from vacuagym.benchmark import scoring
-from vacuagym.benchmark.scoring import bootstrap, class_code, evaluate, metrics, tally, write_scores
+import vacuagym
+from vacuagym.benchmark.scoring import class_code, write_scores
 from vacuagym.benchmark.splits import COLUMNS
 from vacuagym.cli import cli
 from vacuagym.errors import InputError
-from vacuagym.schema import CLASSES, DRAW_KEYS, GEOMETRY_KEYS, Column
+from vacuagym.publish.dictionary import as_csv
+from vacuagym.schema import CLASSES, COUPLING, DRAW_KEYS, FEATURE, GEOMETRY_KEYS, KEY, Column
 from vacuagym.tables.frames import collect_tables
 from vacuagym.tables.shards import new_shard
+
+FEATURES = (
+    *GEOMETRY_KEYS,
+    Column("duplicate_group", "int64", "1", "", role=KEY),
+    Column("h11", "int32", "1", "", role=FEATURE),
+)
+LABELS = (
+    *DRAW_KEYS,
+    Column("flux", "float64", "1", "", role=COUPLING),
+    Column("stability", "string", "1", ""),
+    Column("controlled", "bool", "1", ""),
+)
 
 
 def test_codes_are_positions_of_classes():
     frame = pl.DataFrame({"stability": [*CLASSES[::-1], "Stable"]})
-    assert frame[:7].select(class_code()).to_series().to_list() == [6, 5, 4, 3, 2, 1, 0]
+    assert frame[:-1].select(class_code()).to_series().to_list() == list(range(len(CLASSES)))[::-1]
     with pytest.raises(pl.exceptions.PolarsError):
         frame.select(class_code())
-
-
-# --- metrics ----------------------------------------------------------------------------------------------------------
-
-
-@given(st.integers(0, 2**32), st.integers(1, 60), st.integers(1, 7))
-def test_metrics_are_those_of_scikit_learn(seed, rows, classes):
-    rng = np.random.default_rng(seed)
-    truth, predicted = rng.integers(0, classes, (2, rows))
-    p = rng.dirichlet(np.full(7, 0.3), rows)
-    found = metrics(tally(truth, predicted, p)[0])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of classes that are predicted and never true
-        assert found["macro_f1"] == pytest.approx(f1_score(truth, predicted, average="macro", zero_division=0))
-        assert found["balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, predicted))
-        assert found["log_loss"] == pytest.approx(log_loss(truth, p, labels=range(7)))
-
-
-@given(st.integers(0, 2**32))
-def test_calibration_error_by_its_definition(seed):
-    rng = np.random.default_rng(seed)
-    truth, p = rng.integers(0, 7, 50), rng.dirichlet(np.full(7, 0.5), 50)
-    expected = 0.0
-    for low in range(scoring.N_BINS):
-        inside = [i for i in range(50) if low <= scoring.N_BINS * max(p[i]) < low + 1]
-        if inside:
-            accuracy = np.mean([np.argmax(p[i]) == truth[i] for i in inside])
-            expected += len(inside) / 50 * abs(accuracy - np.mean([max(p[i]) for i in inside]))
-    assert metrics(tally(truth, truth, p)[0])["expected_calibration_error"] == pytest.approx(expected)
-
-
-def test_perfect_and_hopeless_predictions():
-    truth = np.array([0, 0, 1, 2])
-    sure = np.eye(7)[truth]
-    assert {k: float(v) for k, v in metrics(tally(truth, truth, sure)[0]).items()} == {
-        "macro_f1": 1.0,
-        "balanced_accuracy": 1.0,
-        "log_loss": 0.0,
-        "expected_calibration_error": 0.0,
-    }
-    wrong = np.array([1, 1, 2, 0])
-    found = metrics(tally(truth, wrong, np.eye(7)[wrong])[0])
-    assert found["macro_f1"] == found["balanced_accuracy"] == 0.0
-    assert found["log_loss"] == pytest.approx(52 * np.log(2)) and found["expected_calibration_error"] == 1.0
-
-
-@given(st.integers(0, 2**32))
-def test_tallies_of_groups_add_up(seed):
-    rng = np.random.default_rng(seed)
-    truth, predicted, group = rng.integers(0, 7, 40), rng.integers(0, 7, 40), rng.integers(0, 5, 40)
-    p = rng.dirichlet(np.ones(7), 40)
-    by_group = tally(truth, predicted, p, group, 5)
-    assert by_group.sum(axis=0) == pytest.approx(tally(truth, predicted, p)[0])
-    assert by_group[3] == pytest.approx(tally(*(a[group == 3] for a in (truth, predicted, p)))[0])
-
-
-def test_intervals_are_those_of_a_binomial_share():
-    # two classes, 400 groups each, half of each right: the recall's standard error is 0.5 / sqrt(400) / sqrt(2)
-    truth = np.repeat([0, 1], 400)
-    predicted = np.where(np.arange(800) % 2, truth, 1 - truth)
-    groups = tally(truth, predicted, None, np.arange(800), 800)
-    low, high = bootstrap(groups, 4000, 1)["balanced_accuracy"]
-    assert (low + high) / 2 == pytest.approx(0.5, abs=0.005)
-    assert high - low == pytest.approx(2 * 1.96 * 0.5 / np.sqrt(800), rel=0.08)
-    # rows that repeat within their group say nothing new
-    again = tally(np.tile(truth, 9), np.tile(predicted, 9), None, np.tile(np.arange(800), 9), 800)
-    assert bootstrap(again, 4000, 1)["balanced_accuracy"] == pytest.approx((low, high))
-
-
-# --- predictions in a file --------------------------------------------------------------------------------------------
-
-GROUP = Column("duplicate_group", "int64", "1", "")
-LABELS = (*DRAW_KEYS, Column("stability", "string", "1", ""), Column("controlled", "bool", "1", ""))
 
 
 @pytest.fixture(scope="module")
@@ -111,69 +47,134 @@ def run(tmp_path_factory):
     for dataset in ("ks", "cicy3"):
         names = {"dataset": np.full(60, dataset), "geometry_id": np.arange(60)}
         draws = {name: np.repeat(column, 2) for name, column in names.items()}
-        draws |= {"sample": np.tile(np.arange(2, dtype=np.int32), 60)}
+        draws |= {"sample": np.tile(np.arange(2, dtype=np.int32), 60), "flux": rng.random(120)}
         draws |= {"stability": rng.choice(["stable", "saddle", "marginal"], 120), "controlled": rng.random(120) < 0.8}
+        names |= {"duplicate_group": np.arange(60) // 4, "h11": np.arange(60, dtype=np.int32)}
         for part in range(2):  # shards of 30 geometries
             mine, mine_drawn = slice(30 * part, 30 * part + 30), slice(60 * part, 60 * part + 60)
             name = f"{dataset}/part-{part:05d}.parquet"
-            with new_shard(results / "features" / name, (*GEOMETRY_KEYS, GROUP), {}) as write:
-                write({key: column[mine] for key, column in (names | {"duplicate_group": np.arange(60) // 4}).items()})
+            with new_shard(results / "features" / name, FEATURES, {}) as write:
+                write({key: column[mine] for key, column in names.items()})
             with new_shard(results / "labels" / name, LABELS, {}) as write:
                 write({key: column[mine_drawn] for key, column in draws.items()})
     with new_shard(results / "splits" / "iid.parquet", COLUMNS, {}) as write:
         for dataset in ("ks", "cicy3"):
             part = np.repeat(["train", "val", "test"], 20)
             write({"dataset": np.full(60, dataset), "geometry_id": np.arange(60), "part": part})
+    tables = {f"{table}/{d}": c for d in ("ks", "cicy3") for table, c in (("features", FEATURES), ("labels", LABELS))}
+    rows = [(table, *column) for table, columns in tables.items() for column in columns]
+    (results / "data_dictionary.csv").write_text(as_csv(rows))
     return results
 
 
+@pytest.fixture
+def task(run):
+    return vacuagym.load_task("stability", folder=run)
+
+
 def truth_of(results):
-    """The label rows of the test part, by another way than `load_truth`."""
+    """The label rows of the test part, by another way than the loader."""
     tables = [pl.read_parquet(results / "labels" / dataset / "*.parquet") for dataset in ("ks", "cicy3")]
-    return pl.concat(tables).filter(pl.col("geometry_id") >= 40)
+    return pl.concat(tables).filter(pl.col("geometry_id") >= 40).drop("flux")
 
 
-def test_scored_rows_are_decided_and_controlled(run, tmp_path):
-    truth = truth_of(run)
-    truth.sample(fraction=1, shuffle=True, seed=1).write_parquet(tmp_path / "p.parquet")
-    report = evaluate(tmp_path / "p.parquet", "iid", run)
-    scored = truth.filter("controlled", pl.col("stability") != "marginal")
-    assert (report["rows"], report["scored"], report["groups"]) == (80, len(scored), 10)
-    assert report["metrics"].keys() == {"macro_f1", "balanced_accuracy"}
-    assert report["metrics"]["macro_f1"] == {"value": 1.0, "low": 1.0, "high": 1.0}
-    assert {name: entry["rows"] for name, entry in report["classes"].items()} == dict(
-        scored["stability"].value_counts().iter_rows()
-    )
+def scored(rows):
+    return rows.filter("controlled", pl.col("stability") != "marginal")
 
 
-def test_scores_of_a_file_are_those_of_its_scored_rows(run, tmp_path):
+def group_weights(rows):
+    """Every group counts once."""
+    return rows.select(1 / pl.len().over("dataset", pl.col("geometry_id") // 4)).to_series().to_numpy()
+
+
+# --- what is loaded ---------------------------------------------------------------------------------------------------
+
+
+def test_a_task_has_scored_rows_and_no_target_in_its_test(run, task):
+    assert task.inputs == ["h11", "flux"] and task.list_inputs == []
+    assert task.train.columns == [*task.keys, "h11", "flux", "stability"]
+    assert task.test.columns == [*task.keys, "h11", "flux"]
+    assert task.test.select(task.keys).equals(scored(truth_of(run)).select(task.keys))
+    every = pl.concat([task.train, task.val, task.rows("test")])
+    assert set(every["stability"]) == {"stable", "saddle"} and not every.select(task.keys).is_duplicated().any()
+    assert task.ood_val.is_empty()
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+
+def test_scores_are_means_over_datasets_of_rows_weighted_by_group(run, task):
     rng = np.random.default_rng(2)
-    truth = truth_of(run)
-    p = rng.dirichlet(np.ones(3), len(truth)).astype(np.float32)
+    truth = scored(truth_of(run))
+    p = rng.dirichlet(np.ones(3), len(truth))
     names = ["stable", "saddle", "failed"]
-    predictions = truth.select("dataset", "geometry_id", "sample").with_columns(
-        stability=pl.Series([names[i] for i in p.argmax(axis=1)]),
-        **{f"p_{name}": pl.Series(p[:, i]) for i, name in enumerate(names)},
+    said = pl.Series("stability", [names[i] for i in p.argmax(axis=1)])
+    predictions = truth.select(task.keys).with_columns(said, **{f"p_{n}": p[:, i] for i, n in enumerate(names)})
+    report = task.evaluate(predictions.sample(fraction=1, shuffle=True, seed=3))
+    for dataset, found in report["datasets"].items():
+        mine = (truth["dataset"] == dataset).to_numpy()
+        rows, guess, q = truth.filter(mine), said.filter(mine), p[mine]
+        weight, code = group_weights(rows), [names.index(name) for name in rows["stability"]]
+        f1 = f1_score(rows["stability"], guess, average="macro", sample_weight=weight)
+        assert found["metrics"]["macro_f1"]["value"] == pytest.approx(f1)
+        loss = log_loss(code, q, labels=range(3), sample_weight=weight)
+        assert found["metrics"]["log_loss"]["value"] == pytest.approx(loss, rel=1e-6)
+        assert (
+            found["rows"] == len(rows) and found["classes"]["stable"]["rows"] == (rows["stability"] == "stable").sum()
+        )
+    for name, metric in report["metrics"].items():
+        values = [found["metrics"][name]["value"] for found in report["datasets"].values()]
+        assert metric["value"] == pytest.approx(np.mean(values)) and metric["low"] < metric["value"] < metric["high"]
+    assert task.evaluate(predictions) == report
+    assert report["edition"]["edition"] == "custom"
+
+
+def test_two_predictions_are_compared_row_by_row(run, task):
+    right = task.rows("test").drop("h11", "flux")
+    wrong = right.with_columns(stability=pl.lit("stable"))
+    report = task.evaluate(right, against=wrong)
+    alone = task.evaluate(wrong)
+    difference = 1.0 - alone["metrics"]["macro_f1"]["value"]
+    assert report["difference"]["macro_f1"]["value"] == pytest.approx(difference)
+    assert report["difference"]["macro_f1"]["low"] > 0
+    assert set(task.evaluate(right, against=right)["difference"]["macro_f1"].values()) == {0.0}
+
+
+def test_files_frames_and_arrays_score_alike(run, task, tmp_path):
+    good = (
+        task.rows("test")
+        .drop("h11", "flux")
+        .with_columns(stability=pl.when(pl.col("geometry_id") % 3 == 0).then(pl.lit("saddle")).otherwise("stability"))
     )
-    predictions.sample(fraction=1, shuffle=True, seed=3).write_parquet(tmp_path / "p.parquet")
-    report = evaluate(tmp_path / "p.parquet", "iid", run)
-    kept = (truth["controlled"] & (truth["stability"] != "marginal")).to_numpy()
-    y, guess = truth["stability"].to_numpy()[kept], predictions["stability"].to_numpy()[kept]
-    assert report["metrics"]["macro_f1"]["value"] == pytest.approx(f1_score(y, guess, average="macro"))
-    code = np.array([names.index(name) for name in y])
-    exact = p[kept].astype(np.float64)
-    expected = log_loss(code, exact / exact.sum(axis=1, keepdims=True), labels=range(3))
-    assert report["metrics"]["log_loss"]["value"] == pytest.approx(expected, rel=1e-6)
-    for metric in report["metrics"].values():
-        assert metric["low"] < metric["value"] < metric["high"]
-    assert evaluate(tmp_path / "p.parquet", "iid", run) == report
-    one = evaluate_frame(predictions.filter(pl.col("dataset") == "ks"), run, tmp_path, datasets=["ks"])
-    assert one["datasets"] == ["ks"] and one["rows"] == 40
+    expected = task.evaluate(good)
+    good.write_parquet(tmp_path / "p.parquet")
+    good.write_csv(tmp_path / "p.csv")
+    pandas = good.to_pandas()
+    for same in (
+        tmp_path / "p.parquet",
+        str(tmp_path / "p.csv"),
+        good.lazy(),
+        good.with_columns(pl.col("geometry_id", "sample").cast(float)),  # as a merge of pandas leaves them
+        good.with_columns(pl.col("stability").cast(pl.Categorical), other=pl.lit(1)),
+        pandas,
+        pandas["stability"],
+        good["stability"].to_numpy(),
+        good["stability"].to_list(),
+        good["stability"],
+        {"stability": good["stability"].to_numpy()},
+        good.select("stability"),
+    ):
+        assert task.evaluate(same) == expected
+    probabilities = np.stack([(good["stability"] == name).cast(float).to_numpy() for name in CLASSES], axis=1)
+    found = task.evaluate(probabilities)
+    assert found["metrics"]["macro_f1"] == expected["metrics"]["macro_f1"]
 
 
-def evaluate_frame(frame, run, folder, **options):
-    frame.write_parquet(folder / "frame.parquet")
-    return evaluate(folder / "frame.parquet", "iid", run, **options)
+def test_rows_that_take_no_part_may_be_predicted_too(run, task):
+    every = truth_of(run).drop("controlled")
+    assert task.evaluate(every)["metrics"]["macro_f1"]["value"] == 1.0
+    one = vacuagym.load_task("stability", dataset="ks", folder=run)
+    assert one.evaluate(every.filter(dataset="ks").drop("dataset"))["datasets"].keys() == {"ks"}
 
 
 def set_cell(name, value):
@@ -183,99 +184,111 @@ def set_cell(name, value):
 
 
 BAD = {
-    "missing rows": (lambda t: t.slice(3), "misses 3 of the 40 rows of ks in test of iid, as geometry_id 40, sample 0"),
-    "missing dataset": (lambda t: t.filter(pl.col("dataset") == "ks"), "misses 40 of the 40 rows of cicy3"),
+    "missing rows": (lambda t: t.slice(3), "rows of ks in the part test of iid, as geometry_id 40, sample 0"),
+    "missing dataset": (
+        lambda t: t.filter(dataset="ks"),
+        "rows of cicy3 in the part test of iid; to score one dataset",
+    ),
     "duplicate rows": (
         lambda t: pl.concat([t, t[7:8]]),
-        "predicts 1 rows of ks in test of iid more than once, as geometry_id 43, sample 1",
+        "predicts 1 rows of ks in the part test of iid more than once",
     ),
-    "another part": (
-        set_cell("geometry_id", pl.lit(10)),
-        "not those of ks in test of iid, as geometry_id 10, sample 1",
-    ),
-    "unknown sample": (set_cell("sample", pl.lit(2)), "not those of ks in test of iid, as geometry_id 42, sample 2"),
-    "negative sample": (set_cell("sample", pl.lit(-1)), "not those of ks in test of iid, as geometry_id 42, sample -1"),
-    "unknown geometry": (
-        set_cell("geometry_id", pl.lit(201_230)),
-        "not those of ks in test of iid, as geometry_id 201230, sample 1",
-    ),
+    "another part": (set_cell("geometry_id", pl.lit(10)), "not those of ks in the part test of iid, as geometry_id 10"),
+    "unknown sample": (set_cell("sample", pl.lit(7)), "not those of ks in the part test of iid"),
+    "negative sample": (set_cell("sample", pl.lit(-1)), "not those of ks in the part test of iid"),
+    "unknown geometry": (set_cell("geometry_id", pl.lit(201_230)), "as geometry_id 201230"),
     "unknown dataset": (set_cell("dataset", pl.lit("kss")), "row 5: has 'kss' in dataset, expected one of ks, cicy3"),
     "unknown class": (set_cell("stability", pl.lit("Stable")), "row 5: has 'Stable' in stability"),
-    "empty class": (set_cell("stability", pl.lit(None)), "row 5: has no value in stability"),
-    "no dataset": (set_cell("dataset", pl.lit(None)), "row 5: has no value in dataset"),
-    "no class": (lambda t: t.drop("stability"), "misses the columns stability"),
-    "fractional id": (
-        lambda t: t.with_columns(pl.col("geometry_id").cast(float)),
-        "Float64 in geometry_id, expected integers",
+    "empty class": (set_cell("stability", pl.lit(None)), "row 5: has None in stability"),
+    "no dataset": (set_cell("dataset", pl.lit(None)), "row 5: has None in dataset"),
+    "dataset left out": (lambda t: t.drop("dataset"), "misses the key dataset of its rows"),
+    "sample left out": (lambda t: t.drop("sample"), "misses the key sample of its rows"),
+    "keys left out": (lambda t: t.select("stability")[1:], "rows without dataset, geometry_id, sample, but"),
+    "no class": (
+        lambda t: t.drop("stability", "p_stable", "p_saddle"),
+        "misses stability; expected the columns dataset",
     ),
-    "nothing": (lambda t: t.head(0), "holds no prediction"),
+    "fractional id": (
+        lambda t: t.with_columns(pl.col("geometry_id") + 0.5),
+        "row 0: has 40.5 in geometry_id, expected an",
+    ),
+    "text id": (lambda t: t.with_columns(pl.col("geometry_id").cast(str)), "String in geometry_id, expected integers"),
+    "nothing": (lambda t: t.head(0), "hold no prediction"),
     "NaN": (set_cell("p_stable", pl.lit(float("nan"))), "row 5: has probabilities [nan, 0.5], not all in 0 to 1"),
     "negative": (set_cell("p_stable", pl.lit(-0.5)), "row 5: has probabilities [-0.5, 0.5]"),
     "sum": (set_cell("p_stable", pl.lit(0.4)), "row 5: has probabilities that sum to 0.9, not to 1"),
     "text": (lambda t: t.with_columns(p_saddle=pl.lit("0.5")), "in p_saddle, expected numbers"),
-    "unknown probability": (lambda t: t.rename({"p_saddle": "p_sadle"}), "has the column p_sadle; the classes are"),
+    "unknown probability": (lambda t: t.rename({"p_saddle": "p_sadle"}), "has the column p_sadle; known are"),
+    "contradiction": (
+        lambda t: t.with_columns(pl.lit("runaway").alias("stability")),
+        "row 0: predicts runaway, but another class has a larger probability",
+    ),
+    "numbers for classes": (lambda t: t.with_columns(stability=pl.lit(3)), "in stability, expected text"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_predictions_are_refused(run, tmp_path, case):
+def test_bad_predictions_are_refused(run, task, tmp_path, case):
     change, message = BAD[case]
-    good = truth_of(run).drop("controlled").with_columns(p_stable=pl.lit(0.5), p_saddle=pl.lit(0.5))
-    assert evaluate_frame(good, run, tmp_path)["scored"] > 0
+    good = scored(truth_of(run)).drop("controlled").with_columns(p_stable=pl.lit(0.5), p_saddle=pl.lit(0.5))
+    task.evaluate(good)
+    path = tmp_path / "frame.parquet"
+    change(good).write_parquet(path)
     with pytest.raises(InputError) as error:
-        evaluate_frame(change(good), run, tmp_path)
-    assert message in str(error.value) and "frame.parquet" in str(error.value)
+        task.evaluate(path)
+    assert message in str(error.value) and str(path) in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("array", "message"),
     [
-        ({"split": "ood_hodge"}, "is none of the run"),
-        ({"part": "tests"}, "it has train, val, test"),
-        ({"datasets": ["fth6d"]}, "it has ks, cicy3"),
+        (np.zeros(3), "hold 3 rows without dataset, geometry_id, sample"),
+        (np.zeros((2, 2)), r"shape \(2, 2\), expected \(rows, "),
+        ({"stability": ["stable"], "p_stable": [1.0, 0.0]}, "are no columns of equal length"),
     ],
 )
-def test_unknown_splits_parts_and_datasets_are_refused(run, tmp_path, options, message):
-    truth_of(run).write_parquet(tmp_path / "p.parquet")
+def test_bad_arrays_are_refused(task, array, message):
     with pytest.raises(InputError, match=message):
-        evaluate(tmp_path / "p.parquet", **({"split": "iid", "results": run} | options))
+        task.evaluate(array)
 
 
-def test_what_is_no_parquet_is_refused(run, tmp_path):
+def test_parts_have_the_names_of_the_hub_too(run, task):
+    rows = task.val.drop("h11", "flux")
+    assert task.evaluate(rows, part="validation") == task.evaluate(rows, part="val")
+    with pytest.raises(InputError, match="'tests': is unknown; known are train, val, ood_val, test"):
+        task.evaluate(rows, part="tests")
+    with pytest.raises(InputError, match="has no row of stability to score in its part ood_val"):
+        task.evaluate(rows, part="ood_val")
+
+
+def test_what_is_no_parquet_is_refused(task, tmp_path):
     (tmp_path / "p.parquet").write_text("dataset,geometry_id\n")
     with pytest.raises(InputError, match="cannot be read as parquet"):
-        evaluate(tmp_path / "p.parquet", "iid", run)
+        task.evaluate(tmp_path / "p.parquet")
+    with pytest.raises(InputError, match="cannot be read as CSV"):
+        task.evaluate(tmp_path / "none.csv")
 
 
-def test_a_column_that_stands_twice_is_named(run, tmp_path):
+def test_a_column_that_stands_twice_is_named(run, task, tmp_path):
     table = truth_of(run).drop("controlled").to_arrow()
     pq.write_table(table.append_column("stability", table["stability"]), tmp_path / "p.parquet")
     with pytest.raises(InputError, match="p.parquet: .*'stability' has more than one occurrence"):
-        evaluate(tmp_path / "p.parquet", "iid", run)
+        task.evaluate(tmp_path / "p.parquet")
 
 
 def test_command_line(run, tmp_path):
-    truth_of(run).write_parquet(tmp_path / "p.parquet")
+    truth_of(run).drop("controlled").write_parquet(tmp_path / "p.parquet")
     command = ["evaluate", str(tmp_path / "p.parquet"), "--split", "iid", "--results", str(run)]
     done = CliRunner().invoke(cli, command)
-    assert done.exit_code == 0 and "macro_f1                    1.0000  1.0000 to 1.0000" in done.output
+    assert done.exit_code == 0 and "stability, test part of iid, edition custom" in done.output
+    assert done.output.count("1.0000  1.0000 to 1.0000") == 6
     done = CliRunner().invoke(cli, [*command, "--json", "--resamples", "10"])
-    assert json.loads(done.output)["datasets"] == ["ks", "cicy3"]
+    assert list(json.loads(done.output)["datasets"]) == ["ks", "cicy3"]
+    done = CliRunner().invoke(cli, [*command, "--against", str(tmp_path / "p.parquet")])
+    assert "difference of macro_f1" in done.output
     done = CliRunner().invoke(cli, [*command, "--dataset", "ks"])
-    assert isinstance(done.exception, InputError) and "has 'cicy3' in dataset, expected one of ks" in str(
-        done.exception
-    )
-
-
-def test_labels_from_two_runs_are_refused(run, tmp_path):
-    """A shard that a run with other shards has left holds rows of the test part again."""
-    shutil.copytree(run, tmp_path / "results")
-    folder = tmp_path / "results" / "labels" / "ks"
-    shutil.copy(folder / "part-00001.parquet", folder / "part-00002.parquet")
-    with pytest.raises(
-        InputError, match="labels that hold 80 rows of ks in test of iid more than once, as geometry_id 40"
-    ):
-        evaluate_frame(truth_of(run), tmp_path / "results", tmp_path)
+    assert isinstance(done.exception, InputError)
+    assert "has 'cicy3' in dataset, expected one of ks; name the dataset" in str(done.exception)
 
 
 # --- tables of scores -------------------------------------------------------------------------------------------------

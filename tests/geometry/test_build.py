@@ -10,8 +10,9 @@ from vacuagym.config import read_config
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES, build
 from vacuagym.geometry.build import build_features, build_geometries
-from vacuagym.geometry.run_order import run_order
+from vacuagym.geometry.run_order import own_order, run_order
 from vacuagym.recipes import geometries_for, paths_of, tables_of
+from vacuagym.tables.arrays import take
 
 ONLY = {"ks": None, "fth6d": None}
 
@@ -97,3 +98,63 @@ def test_geometries_from_elsewhere_are_refused(folder, tmp_path):
     target = "results/features/cicy3/part-00001.parquet"
     with pytest.raises(InputError, match="no input here"):
         build_features([folder / target], tmp_path / "out.parquet", tables[target])
+
+
+def matrices(rows):
+    """Configurations as text, without the fields of the published list."""
+    table = FAMILIES["cicy3"].functions.generate()
+    chosen = take(table, np.array(rows))
+    parts = np.split(chosen["configuration"].values, chosen["configuration"].offsets[1:-1])
+    parts = [part.reshape(m, -1) for m, part in zip(chosen["n_factors"], parts, strict=True)]
+    return "\n\n".join("\n".join(f"{{{', '.join(map(str, row))}}}" for row in part.tolist()) for part in parts)
+
+
+def built_of_ones_own(folder, source, monkeypatch, shard_rows=4, n_limit=None, **settings):
+    """Geometries and features of the dataset mine, in shards of geometries of 5 rows, two scratch files at a time."""
+    monkeypatch.setattr(build, "SHARD_ROWS", 5)
+    monkeypatch.setattr(recipes, "SHARD_ROWS", 5)
+    monkeypatch.setattr(build, "_OPEN_SHARDS", 2)
+    datasets = ONLY | {"cicy3": None, "mine": {"family": "cicy3", "source": str(source)}}
+    tables = tables_of(read_config({"datasets": datasets, "n_limit": n_limit, "shard_rows": shard_rows} | settings))
+    geometries = paths_of(tables, "geometries/mine")
+    build_geometries([folder / path for path in geometries], tables[geometries[-1]])
+    for path in paths_of(tables, "features/mine"):
+        build_features([folder / source for source in geometries_for(tables, path)], folder / path, tables[path])
+    return tables
+
+
+def test_geometries_of_ones_own_stand_in_shards_in_their_run_order(tmp_path, monkeypatch):
+    (tmp_path / "my.txt").write_text(matrices(range(100, 123)))
+    tables = built_of_ones_own(tmp_path / "all", tmp_path / "my.txt", monkeypatch)
+    order = own_order(np.arange(23), 23, "mine")
+    geometries, features = (
+        read(tmp_path / "all", f"{where}/mine") for where in ("resources/geometries", "results/features")
+    )
+    assert geometries["geometry_id"].to_list() == features["geometry_id"].to_list() == order.tolist()
+    assert len(paths_of(tables, "geometries/mine")) == 5 and set(features["dataset"]) == {"mine"}
+    names = {path.name for path in (tmp_path / "all" / "resources" / "geometries" / "mine").iterdir()}
+    assert names == {f"part-{k:05d}.parquet" for k in range(5)}  # no scratch file is left
+
+    limited = built_of_ones_own(tmp_path / "few", tmp_path / "my.txt", monkeypatch, shard_rows=7, n_limit=12)
+    assert [tables[path] for path in paths_of(limited, "geometries/mine")][:2] == [
+        limited[path] for path in paths_of(limited, "geometries/mine")
+    ][:2]
+    assert read(tmp_path / "few", "resources/geometries/mine").equals(geometries.head(12))
+    assert read(tmp_path / "few", "results/features/mine").equals(features.head(12))
+
+
+def test_a_limit_leaves_other_geometries_alone_even_if_they_are_none(tmp_path, monkeypatch):
+    first = own_order(np.arange(1), 3, "mine")[0]
+    (tmp_path / "my.txt").write_text("\n\n".join("{5}" if k == first else "{4}" for k in range(3)))
+    built_of_ones_own(tmp_path, tmp_path / "my.txt", monkeypatch, n_limit=1)
+    with pytest.raises(InputError, match=r"my.txt, line \d: '\{4\}' is no Calabi-Yau threefold"):
+        built_of_ones_own(tmp_path, tmp_path / "my.txt", monkeypatch)
+
+
+def test_another_list_makes_other_recipes(tmp_path, monkeypatch):
+    found = []
+    for text in (matrices(range(5)), matrices(range(1, 6)), matrices(range(5)) + "\n"):
+        (tmp_path / "my.txt").write_text(text)
+        found.append(built_of_ones_own(tmp_path, tmp_path / "my.txt", monkeypatch))
+    labels = "results/labels/mine/part-00000.parquet"
+    assert found[0][labels] != found[1][labels]

@@ -16,6 +16,7 @@ from vacuagym.schema import CLASSES
 
 ROWS = {"ks": (30, 50, 5, 0, 15, 0, 0, 0), "fth6d": (10, 20, 30, 25, 15, 0, 0, 0)}
 SHOWN = [k for k, counts in enumerate(zip(*ROWS.values(), strict=True)) if any(counts)]
+FAMILIES_OF = {dataset: dataset for dataset in ROWS}
 TYPES = {"ks": {"ads_susy": 60, "ds_minimum": 40}, "fth6d": {"ads_susy": 75, "runaway": 25}}
 BINS = len(LOG_EDGES) + 1
 
@@ -35,6 +36,7 @@ COUNTS = {
     "log_edges": LOG_EDGES.tolist(),
     "datasets": {
         dataset: {
+            "family": dataset,
             "rows": 100,
             "hodge": HODGE[dataset],
             "stability": dict(zip(CLASSES, counts, strict=True)),
@@ -58,8 +60,8 @@ BASELINES = (
     "iid,fth6d,mlp,0,9,0.7\nood_dataset_ks,ks,mlp,0,9,0.4\n"
 )
 LEARNING = (
-    "dataset,strategy,seed,asked,macro_f1\nks,random,0,100,0.3\nks,random,1,100,0.5\nks,random,0,200,0.6\n"
-    "ks,margin,0,100,0.35\n"
+    "dataset,strategy,seed,asked,found,macro_f1\nks,random,0,100,5,0.3\nks,random,1,100,7,0.5\n"
+    "ks,random,0,200,15,0.6\nks,greedy,0,100,9,0.35\n"
 )
 
 
@@ -149,7 +151,7 @@ def test_hodge_pairs_are_drawn_where_they_are_with_their_numbers():
 
 def test_an_unknown_family_is_named():
     with pytest.raises(InputError, match="nowhere"):
-        figures.hodge({"datasets": {"nowhere": COUNTS["datasets"]["ks"]}})
+        figures.hodge({"datasets": {"ks": COUNTS["datasets"]["ks"] | {"family": "nowhere"}}})
 
 
 def test_costs_are_drawn_at_what_the_jobs_recorded(tables):
@@ -167,8 +169,8 @@ def test_costs_are_drawn_at_what_the_jobs_recorded(tables):
 
 
 def test_baselines_are_drawn_at_the_mean_of_the_seeds_with_their_range(tables):
-    scores = score_figures.read_scores(tables["baselines"], "dataset", "model", "split")
-    left, right = score_figures.baseline_scores(scores).axes
+    scores = score_figures.read_scores(tables["baselines"], "macro_f1", "dataset", "model", "split")
+    left, right = score_figures.baseline_scores(scores, FAMILIES_OF).axes
     assert (left.get_title(), right.get_title()) == ("Weight systems (ks)", "Toric bases (fth6d)")
     away = "trained on the other families"
     assert points(left) == {("iid", 0.3, -0.15), ("iid", 0.5, 0.85), (away, 0.4, 1.15)}
@@ -179,10 +181,17 @@ def test_baselines_are_drawn_at_the_mean_of_the_seeds_with_their_range(tables):
 
 
 def test_learning_curves_are_drawn_at_the_mean_of_the_seeds_with_their_range(tables):
-    (axis,) = score_figures.learning_curves(
-        score_figures.read_scores(tables["learning"], "dataset", "strategy", "asked")
-    ).axes
-    assert points(axis) == {("random", 100, 0.4), ("random", 200, 0.6), ("margin", 100, 0.35)}
+    keys = ("dataset", "strategy", "asked")
+    found = score_figures.search_curves(
+        score_figures.read_scores(tables["learning"], "found", *keys), "found", FAMILIES_OF
+    )
+    assert points(found.axes[0]) == {("random", 100, 6.0), ("random", 200, 15.0), ("greedy", 100, 9.0)}
+    curves = score_figures.search_curves(
+        score_figures.read_scores(tables["learning"], "macro_f1", *keys), "macro_f1", FAMILIES_OF
+    )
+    (axis,) = curves.axes
+    assert (axis.get_ylabel(), found.axes[0].get_ylabel()) == ("macro-averaged F1", "goals found")
+    assert points(axis) == {("random", 100, 0.4), ("random", 200, 0.6), ("greedy", 100, 0.35)}
     bands = [collection.get_paths()[0].vertices for collection in axis.collections]
     assert any({(100, 0.3), (100, 0.5), (200, 0.6)} <= set(map(tuple, band.tolist())) for band in bands)
 
@@ -190,11 +199,11 @@ def test_learning_curves_are_drawn_at_the_mean_of_the_seeds_with_their_range(tab
 def test_the_same_data_give_the_same_bytes(tables, tmp_path):
     def plot(folder):
         names = ("hodge", "class_balance", "class_by_geometry", "eigenvalues", "vacuum_types", "cuts")
-        names += ("memory", "rates", "baselines", "learning_curves")
+        names += ("memory", "rates", "baselines", "learning_curves", "found")
         out = {name: tmp_path / folder / f"{name}.png" for name in names}
         figures.plot_figures(tables["counts"], out)
         score_figures.plot_costs(tables["memory"], out)
-        score_figures.plot_scores(tables["baselines"], tables["learning"], out)
+        score_figures.plot_scores(tables["baselines"], tables["learning"], FAMILIES_OF, out)
         return {name: path.read_bytes() for name, path in out.items()}
 
     first = plot("first")

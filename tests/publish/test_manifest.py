@@ -1,13 +1,11 @@
 """The manifest and the recipes of the tables, on a run of a few rows whose tables hold nothing but keys."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from vacuagym.cli import cli
+from vacuagym.config import read_config
 from vacuagym.errors import InputError
 from vacuagym.publish import manifest
 from vacuagym.publish.manifest import build_manifest
@@ -15,8 +13,7 @@ from vacuagym.recipes import paths_of, tables_of
 from vacuagym.schema import GEOMETRY_KEYS
 from vacuagym.tables.shards import new_shard
 
-DEFAULT = yaml.safe_load((Path(__file__).parents[2] / "config" / "config.yaml").read_text())
-CONFIG = DEFAULT | {"n_limit": 6, "shard_rows": 4, "datasets": {"ks": {"source": "generate"}, "cicy3": None}}
+CONFIG = read_config({"n_limit": 6, "shard_rows": 4, "datasets": {"cicy3": None, "fth6d": None}})
 DICTIONARY = "results/data_dictionary.csv"
 
 
@@ -44,7 +41,7 @@ def make_run(folder, config=CONFIG):
 
 
 def finish(folder, config=CONFIG):
-    build_manifest(folder, tables_of(config), [DICTIONARY], config, folder / "results" / "manifest.json")
+    build_manifest(folder.joinpath, tables_of(config), [DICTIONARY], config, folder / "results" / "manifest.json")
 
 
 @pytest.fixture

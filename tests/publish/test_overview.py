@@ -17,7 +17,7 @@ from vacuagym.tables.shards import new_shard
 def run(tmp_path):
     """A folder with two split tables, a dictionary of two datasets, and the records of three jobs."""
     results = tmp_path / "results"
-    for split, rows in (("iid", 1200), ("ood_hodge", 34)):
+    for split, rows in (("iid", 1200), ("ood_euler", 34)):
         with new_shard(results / "splits" / f"{split}.parquet", COLUMNS, {"table": "splits"}) as write:
             write({"dataset": np.full(rows, "ks"), "geometry_id": np.arange(rows), "part": np.full(rows, "val")})
     tables = {f"features/{dataset}": FAMILIES[dataset].feature_columns for dataset in ("ks", "fth6d")}
@@ -28,7 +28,7 @@ def run(tmp_path):
     memory = tmp_path / "memory.tsv"
     memory.write_text(
         "rule\twildcards\tmem_mb\tpeak_mb\trows\tseconds\nbuild_split\tsplit=iid\t300\t90.5\t0\t1.0\n"
-        "build_manifest\t\t200\t78.0\t0\t2.0\nbuild_split\tsplit=ood_hodge\t300\t86.2\t0\t1.0\n"
+        "build_manifest\t\t200\t78.0\t0\t2.0\nbuild_split\tsplit=ood_euler\t300\t86.2\t0\t1.0\n"
     )
     return results, memory
 

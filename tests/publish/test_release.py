@@ -1,6 +1,9 @@
-"""The release: every draw once, in files of its parts, with bytes that depend on nothing but the rows."""
+"""The release: every geometry and draw once, in files of its parts, no outcome beside inputs, bytes that depend on nothing
+but the rows.
+"""
 
 import json
+import math
 from fnmatch import fnmatch
 
 import numpy as np
@@ -8,11 +11,14 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from vacuagym.benchmark.loading import load_task
+from vacuagym.benchmark.splits import COLUMNS as SPLIT_COLUMNS
 from vacuagym.benchmark.splits import SPLITS
+from vacuagym.benchmark.tasks import TASKS
 from vacuagym.errors import InputError
 from vacuagym.fingerprints import file_sha256
 from vacuagym.publish import dictionary, release
-from vacuagym.schema import COUPLING, DRAW_KEYS, FEATURE, GEOMETRY_KEYS, KEY, PART, PARTS, Column
+from vacuagym.schema import COUPLING, DRAW_KEYS, FEATURE, GEOMETRY_KEYS, KEY, OUTCOME, Column, names_of
 from vacuagym.tables.frames import to_arrow
 from vacuagym.tables.shards import arrow_schema, new_shard, read_recipe
 
@@ -20,50 +26,88 @@ SHARED = (
     *GEOMETRY_KEYS,
     Column("duplicate_group", "int64", "1", "A group.", role=KEY),
     Column("h11", "int32", "1", "A Hodge number.", "arXiv:1", FEATURE),
+    Column("h21", "int32", "1", "A Hodge number.", "arXiv:1", FEATURE),
 )
 FEATURES = {
     "ks": (*SHARED, Column("degrees", "list<int32>", "1", "A list.", role=FEATURE)),
-    "cicy3": (*SHARED, Column("is_favourable", "bool", "1", "A flag.", role=FEATURE)),
+    "cicy3": (
+        *SHARED,
+        Column("is_favourable", "bool", "1", "A flag.", role=FEATURE),
+        Column("n_fields", "int32", "1", "A number.", role=FEATURE),
+        Column("triple_intersection_indices", "list<int16>", "1", "A list.", role=FEATURE),
+        Column("triple_intersection_numbers", "list<int32>", "1", "A list.", role=FEATURE),
+    ),
 }
 LABELS = (
     *DRAW_KEYS,
     Column("h11", "int32", "1", "A Hodge number.", "arXiv:1", FEATURE),
-    Column("flux", "float32", "1", "A coupling, drawn.", role=COUPLING),
+    Column("log10_flux", "float32", "1", "A coupling, drawn.", role=COUPLING),
+    Column("ray", "list<float64>", "1", "A direction, drawn.", role=COUPLING),
     Column("stability", "string", "1", "A class."),
-    Column("ray", "list<float64>", "1", "A point."),
-    Column("exponent", "float64", "1", "NaN where there is none."),
+    Column("controlled", "bool", "1", "A flag."),
+    Column("barrier", "float64", "M_P^4", "NaN where there is none."),
+    Column("volume", "float64", "l_s^6", "NaN where there is none."),
+    Column("path", "list<float64>", "1", "A list."),
 )
+IN_FEATURES = {"ks": [], "cicy3": ["intersections"]}  # what is computed
+IN_LABELS = {
+    "ks": [*names_of(DRAW_KEYS), "duplicate_group", "h11", "h21"],
+    "cicy3": [*names_of(DRAW_KEYS), "duplicate_group", "h11", "h21", "is_favourable", "n_fields"],
+}
+DRAWN = ["log10_flux", "ray", "stability", "log10_barrier", "scored"]
+OUTCOMES = [*names_of(DRAW_KEYS), "controlled", "barrier", "volume", "path"]
 SIZES, DRAWS = {"ks": 150, "cicy3": 60}, 3
-ROW_BYTES = {"ks": 8 + 8 + 4, "cicy3": 8 + 8 + 4 + 1}  # of a geometry without its lists and texts
-NAMES = ("iid", "ood_dataset_ks", "ood_hodge")
+NAMES = ("iid", "ood_dataset_ks", "ood_euler")
 
 
 def a_run(seed=0):
-    """Dataset -> draws with all columns of a release, in the order of the run."""
+    """Dataset -> draws with all columns, in the order of the run, and what a release computes from them."""
     rng, run = np.random.default_rng(seed), {}
     for dataset, size in SIZES.items():
         ids, rows = rng.permutation(1000)[:size], size * DRAWS
+        kappas = rng.integers(1, 9, size).tolist()
         geometries = pl.DataFrame(
             {
                 "dataset": np.full(size, dataset),
                 "geometry_id": ids,
                 "duplicate_group": ids // 2,
                 "h11": (ids % 50).astype(np.int32),
+                "h21": (ids % 7).astype(np.int32),
                 "degrees": [list(range(id_ % 9)) for id_ in ids.tolist()],
                 "is_favourable": ids % 2 == 0,
-                "iid": np.array(PARTS)[ids % 3],
-                "ood_dataset_ks": np.full(size, "test") if dataset == "ks" else np.array(PARTS)[ids % 2],
-                "ood_hodge": np.array(["train", "val"])[ids % 2],
+                "n_fields": (1 + ids % 2).astype(np.int32),
+                # one number that is not zero: of the first class alone, or κ_011 of two
+                "triple_intersection_indices": [[0, id_ % 2, id_ % 2] for id_ in ids.tolist()],
+                "triple_intersection_numbers": [[kappa] for kappa in kappas],
+                "intersections": [
+                    [0, 0, kappa, 0] if id_ % 2 else [kappa] for kappa, id_ in zip(kappas, ids.tolist(), strict=True)
+                ],
+                "iid": np.array(["train", "val", "test"])[ids // 2 % 3],
+                "ood_dataset_ks": np.array(["ood_val", "test"] if dataset == "ks" else ["train", "val"])[ids // 2 % 2],
+                "ood_euler": np.array(["train", "val"])[ids // 2 % 2],
             }
         )
         draws = pl.DataFrame(
             {
                 "sample": np.tile(np.arange(DRAWS), size).astype(np.int32),
-                "flux": rng.random(rows).astype(np.float32),
-                "stability": rng.choice(["stable", "runaway"], rows),
+                "log10_flux": -9 * rng.random(rows).astype(np.float32),
                 "ray": [list(np.arange(n) / 7) for n in rng.integers(0, 6, rows)],
-                "exponent": np.where(rng.random(rows) < 0.3, np.nan, rng.random(rows)),
+                "stability": rng.choice(["stable", "runaway", "failed"], rows),
+                "controlled": rng.random(rows) < 0.7,
+                "barrier": np.where(rng.random(rows) < 0.5, np.nan, 10.0 ** rng.uniform(-9, 0, rows)),
+                "volume": 10.0 ** rng.uniform(2, 5, rows),
+                "path": [list(np.arange(n) / 3) for n in rng.integers(0, 4, rows)],
             }
+        )
+        vacuum = [row["stability"] == "stable" and row["controlled"] for row in draws.to_dicts()]
+        # in units of |W0|^2 / volume^2
+        height = [
+            round(math.log10(barrier) + 2 * math.log10(volume) - 2 * flux, 6)
+            for barrier, volume, flux in draws.select("barrier", "volume", "log10_flux").iter_rows()
+        ]
+        draws = draws.with_columns(
+            log10_barrier=pl.Series([h if there else math.nan for h, there in zip(height, vacuum, strict=True)]),
+            scored=(pl.col("stability") != "failed") & pl.col("controlled"),
         )
         run[dataset] = pl.concat([geometries[np.repeat(np.arange(size), DRAWS)], draws], how="horizontal")
     return run
@@ -86,17 +130,20 @@ def files_of(folder, run, shard_geometries=1000):
     keys, splits = ["dataset", "geometry_id"], {}
     for split in NAMES:
         table = pl.concat(rows.gather_every(DRAWS).select(*keys, part=split) for rows in run.values())
-        splits[split] = write(folder / "splits" / f"{split}.parquet", (*GEOMETRY_KEYS, PART), table)
+        splits[split] = write(folder / "splits" / f"{split}.parquet", SPLIT_COLUMNS, table)
+    half = run["cicy3"].gather_every(2 * DRAWS).select(*keys, part=pl.lit("train"))
+    protocol = write(folder / "protocols" / "cicy3_random_30.parquet", SPLIT_COLUMNS, half)
     tables = {f"features/{dataset}": columns for dataset, columns in FEATURES.items()}
     tables |= {f"labels/{dataset}": LABELS for dataset in FEATURES}
     described = [(table, *column) for table, columns in tables.items() for column in columns]
     schema = ["table", "column", *Column._fields[1:]]
     pl.DataFrame(described, schema, orient="row").write_csv(folder / "data_dictionary.csv")
+    (folder / "edition.json").write_text('{"edition": "mini", "content": "abc"}')
     (folder / "manifest.json").write_text('{"run": 1}')
     (folder / "validation.json").write_text('{"checks": 2}')
-    tables = {"features": features, "labels": labels, "splits": list(splits.values())}
-    names = {"dictionary": "data_dictionary.csv", "manifest": "manifest.json", "validation": "validation.json"}
-    return tables | {key: folder / name for key, name in names.items()}
+    tables = {"features": features, "labels": labels, "splits": list(splits.values()), "protocols": [protocol]}
+    names = {key: f"{key}.json" for key in ("edition", "manifest", "validation")}
+    return tables | {key: folder / name for key, name in names.items()} | {"dictionary": folder / "data_dictionary.csv"}
 
 
 @pytest.fixture
@@ -104,45 +151,73 @@ def texts(monkeypatch):
     """What the release hands to the texts, which are tested elsewhere."""
     given = {}
 
-    def note(run, checks, columns, configs, shards, splits):
-        given.update(run=run, checks=checks, columns=columns, configs=configs, shards=shards, splits=splits)
+    def note(run, checks, tables, configs, shards, splits):
+        given.update(run=run, checks=checks, tables=tables, configs=configs, shards=shards, splits=splits)
         return {"README.md": f"{len(shards)} files"}
 
     monkeypatch.setattr(release.cards, "texts", note)
     return given
 
 
-def released(out, dataset):
-    return [(path, pl.read_parquet(path)) for path in sorted(out.glob(f"data/{dataset}/*"))]
+def released(out, table, dataset):
+    return [(path, pl.read_parquet(path)) for path in sorted((out / table / dataset).glob("*"))]
 
 
-def test_every_draw_is_released_once_in_the_file_of_its_parts(tmp_path, texts):
+def expected(run, dataset):
+    """The rows of every table of the release of a dataset, in the order of the run, with their parts."""
+    rows = run[dataset]
+    features = rows.gather_every(DRAWS).select(*names_of(FEATURES[dataset]), *IN_FEATURES[dataset], *NAMES)
+    labels = rows.select(*IN_LABELS[dataset], *DRAWN, *NAMES)
+    return {"features": features, "labels": labels, "outcomes": rows.select(*OUTCOMES, *NAMES)}
+
+
+def test_every_geometry_and_draw_is_released_once_in_the_file_of_its_parts(tmp_path, texts):
     run, out = a_run(), tmp_path / "release"
     out.mkdir()
     (out / "left over").touch()
     release.build_release(files_of(tmp_path, run, 40), out)
-    for dataset, rows in run.items():
-        names = [column.name for column in texts["columns"][dataset]]
-        assert names == [c.name for c in FEATURES[dataset]] + [*NAMES, "sample", "flux", "stability", "ray", "exponent"]
-        parts = [dict(zip(NAMES, path.stem.split("-")[:-1], strict=True)) for path, _ in released(out, dataset)]
-        assert len(parts) == len({tuple(p.values()) for p in parts}) == rows.select(NAMES).n_unique()
-        for (path, found), expected_parts in zip(released(out, dataset), parts, strict=True):
-            assert found.equals(rows.filter(**expected_parts).select(names), null_equal=True)  # in the order of the run
-            assert read_recipe(path)[2] == {"table": f"release/{dataset}", "parts": expected_parts}
-            types = {field.name: str(field.type) for field in pq.read_schema(path)}
-            for column in texts["columns"][dataset]:
-                assert types[column.name].replace("element: ", "").replace(" not null", "") == {
-                    "float32": "float",
-                    "float64": "double",
-                    "list<float64>": "list<double>",
-                }.get(column.type, column.type)
-    assert sorted(path.name for path in out.iterdir()) == [
-        "README.md",
-        "data",
-        "data_dictionary.csv",
-        "validation.json",
-    ]
+    for dataset in run:
+        for table, rows in expected(run, dataset).items():
+            found = released(out, table, dataset)
+            parts = [dict(zip(NAMES, path.stem.split("-")[:-1], strict=True)) for path, _ in found]
+            assert len(parts) == len({tuple(p.values()) for p in parts}) == rows.select(NAMES).n_unique()
+            for (path, frame), of_file in zip(found, parts, strict=True):
+                assert frame.equals(rows.filter(**of_file).drop(NAMES), null_equal=True)  # in the order of the run
+                made = {"table": f"release/{table}/{dataset}", "dataset": dataset, "family": dataset, "parts": of_file}
+                assert read_recipe(path)[2] == made
+    files = ["README.md", "data_dictionary.csv", "edition.json", "inputs.json", "validation.json"]
+    folders = ["features", "labels", "outcomes", "protocols", "splits"]
+    assert sorted(path.name for path in out.iterdir()) == sorted([*files, *folders])
     assert not list(out.rglob("*.scratch"))
+
+
+def test_types_are_those_of_the_dictionary(tmp_path, texts):
+    out = tmp_path / "release"
+    release.build_release(files_of(tmp_path, a_run()), out)
+    described = dictionary.read_dictionary(out / "data_dictionary.csv")
+    assert set(described) == {f"{table}/{dataset}" for table in ("features", "labels", "outcomes") for dataset in SIZES}
+    for name, columns in described.items():
+        assert names_of(columns) == names_of(_table(texts, name).columns)
+        for path in (out / name).glob("*"):
+            assert pq.read_schema(path).equals(arrow_schema(columns, {}))
+    assert described["features/ks"][3] == FEATURES["ks"][3]
+    roles = {column.name: column.role for columns in described.values() for column in columns}
+    assert (roles["log10_barrier"], roles["intersections"], roles["duplicate_group"]) == (OUTCOME, OUTCOME, KEY)
+
+
+def _table(texts, name):
+    table, _, dataset = name.partition("/")
+    return next(found for found in texts["tables"][dataset] if found.name == table)
+
+
+def test_splits_and_protocols_are_copied(tmp_path, texts):
+    files, out = files_of(tmp_path, a_run()), tmp_path / "release"
+    release.build_release(files, out)
+    for folder in ("splits", "protocols"):
+        assert sorted(path.name for path in (out / folder).iterdir()) == sorted(path.name for path in files[folder])
+        for path in files[folder]:
+            assert (out / folder / path.name).read_bytes() == path.read_bytes()
+    assert (out / "edition.json").read_bytes() == files["edition"].read_bytes()
 
 
 def test_texts_are_given_what_was_written(tmp_path, texts):
@@ -150,17 +225,14 @@ def test_texts_are_given_what_was_written(tmp_path, texts):
     release.build_release(files_of(tmp_path, a_run()), out)
     assert (texts["run"], texts["checks"], texts["splits"]) == ({"run": 1}, {"checks": 2}, list(NAMES))
     assert json.loads((out / "validation.json").read_text()) == {"checks": 2}
-    assert {shard.path for shard in texts["shards"]} == {p.relative_to(out).as_posix() for p in out.rglob("*.parquet")}
+    tables = [path.relative_to(out).as_posix() for path in out.rglob("*.parquet") if path.parent.parent != out]
+    assert {shard.path for shard in texts["shards"]} == set(tables)
     for shard in texts["shards"]:
         path = out / shard.path
         assert (shard.bytes, shard.sha256) == (path.stat().st_size, file_sha256(path))
         assert shard.rows == len(pl.read_parquet(path))
-        assert path.parent.name == shard.dataset and path.stem.startswith("-".join(shard.parts))
-    described = pl.read_csv(out / "data_dictionary.csv")
-    for dataset, columns in texts["columns"].items():
-        assert described.filter(dataset=dataset)["column"].to_list() == [column.name for column in columns]
-    assert described.filter(column="iid")["role"].to_list() == [KEY, KEY]
-    assert described.filter(column="h11")["source"].to_list() == ["arXiv:1", "arXiv:1"]
+        assert (shard.table, shard.dataset) == (path.parent.parent.name, path.parent.name)
+        assert path.stem.startswith("-".join(shard.parts))
 
 
 def test_neither_shards_nor_batches_change_a_byte(tmp_path, texts, monkeypatch):
@@ -183,47 +255,130 @@ def test_row_groups_are_bounded_in_bytes_and_files_in_row_groups(tmp_path, texts
     monkeypatch.setattr(release, "FILE_GROUPS", 3)
     release.build_release(files_of(tmp_path, run), tmp_path / "cut")
     for dataset in run:
-        for path, whole in released(tmp_path / "whole", dataset):
-            cut = sorted((tmp_path / "cut" / "data" / dataset).glob(f"{path.stem.removesuffix('00000')}*"))
-            assert pl.concat(map(pl.read_parquet, cut)).equals(whole, null_equal=True)
-            assert [pq.read_metadata(part).num_row_groups for part in cut[:-1]] == [3] * (len(cut) - 1)
-            groups = [pq.ParquetFile(part).read_row_group(k) for part in cut for k in range(_groups(part))]
-            for number, group in enumerate(groups):
-                sizes = [_bytes(dataset, row) for row in group.to_pylist()]
-                assert sum(sizes[:-1]) < 500 and (sum(sizes) >= 500 or number == len(groups) - 1)
+        for name in ("features", "labels", "outcomes"):
+            columns = _table(texts, f"{name}/{dataset}").columns
+            for path, whole in released(tmp_path / "whole", name, dataset):
+                cut = sorted((tmp_path / "cut" / name / dataset).glob(f"{path.stem.removesuffix('00000')}*"))
+                assert pl.concat(map(pl.read_parquet, cut)).equals(whole, null_equal=True)
+                assert [_groups(part) for part in cut[:-1]] == [3] * (len(cut) - 1)
+                groups = [pq.ParquetFile(part).read_row_group(k) for part in cut for k in range(_groups(part))]
+                for number, group in enumerate(groups):
+                    sizes = [sum(_bytes(column, row[column.name]) for column in columns) for row in group.to_pylist()]
+                    assert sum(sizes[:-1]) < 500 and (sum(sizes) >= 500 or number == len(groups) - 1)
+    assert len(list((tmp_path / "cut" / "labels" / "ks").glob("*"))) > 10
 
 
 def _groups(path):
     return pq.read_metadata(path).num_row_groups
 
 
-def _bytes(dataset, row):
-    texts = sum(len(row[name]) for name in ("dataset", *NAMES, "stability"))
-    return ROW_BYTES[dataset] + texts + 4 * len(row.get("degrees", ())) + 8 * len(row["ray"]) + 4 + 4 + 8
+WIDTHS = {"bool": 1, "int16": 2, "int32": 4, "float32": 4, "int64": 8, "float64": 8}
+
+
+def _bytes(column, value):
+    """What a value takes: fixed, a letter a byte, or a list's items."""
+    if column.type == "string":
+        return len(value)
+    item = column.type.removeprefix("list<").removesuffix(">")
+    return WIDTHS[item] * (len(value) if item != column.type else 1)
+
+
+def configurations(tmp_path, texts):
+    """The configurations of a release by name, and its folder."""
+    out = tmp_path / "release"
+    release.build_release(files_of(tmp_path, a_run()), out)
+    return {config.name: config for config in texts["configs"]}, out
 
 
 def test_configurations_are_the_parts_of_the_splits(tmp_path, texts, capsys):
-    run, out = a_run(), tmp_path / "release"
-    release.build_release(files_of(tmp_path, run), out)
-    configs = {config["name"]: config for config in texts["configs"]}
+    configs, out = configurations(tmp_path, texts)
+    run = a_run()
     assert SPLITS["ood_dataset_ks"].holds_out == "ks"
-    assert list(configs) == ["iid", "ood_dataset_ks", "ks-iid", "cicy3-iid"]  # ood_hodge has no test part
-    assert "no configuration ood_hodge: test has no rows" in capsys.readouterr().out
+    assert list(configs) == [  # ood_euler has no test part; ks is whole in ood_dataset_ks
+        "iid", "ks-iid", "ks-iid-geometries", "cicy3-iid", "cicy3-iid-geometries",
+        "barrier-iid", "barrier-ks-iid", "barrier-cicy3-iid",
+        "cicy3_hodge-iid", "cicy3_intersections-iid", "ks_hodge-iid",
+        "ks-iid-outcomes", "cicy3-iid-outcomes",
+        "ood_dataset_ks", "barrier-ood_dataset_ks",
+    ]  # fmt: skip
+    assert "no configuration ks-ood_euler: ood_val, test has no rows" in capsys.readouterr().out
     paths = [path.relative_to(out).as_posix() for path in sorted(out.rglob("*.parquet"))]
-    shared = [
-        "dataset",
-        "geometry_id",
-        "duplicate_group",
-        "h11",
-        *NAMES,
-        *(c.name for c in LABELS[2:] if c.name != "h11"),
-    ]
-    for name, config in configs.items():
-        assert config["columns"] == (None if "-" in name else shared)
-        for part, patterns in config["files"].items():
+    for config in configs.values():
+        matched = []
+        assert list(config.files) == list(SPLITS[config.split].parts)
+        for part, patterns in config.files.items():
             found = [path for path in paths if any(fnmatch(path, pattern) for pattern in patterns)]
-            rows = sum(len(pl.read_parquet(out / path)) for path in found)
-            assert rows == sum(len(run[d].filter(pl.col(config["split"]) == part)) for d in config["datasets"]) > 0
+            assert all(any(fnmatch(path, pattern) for path in paths) for pattern in patterns)
+            rows = pl.concat(pl.read_parquet(out / path).select("dataset", "geometry_id") for path in found)
+            wanted = pl.concat(run[dataset].filter(pl.col(config.split) == part) for dataset in config.datasets)
+            wanted = wanted.select("dataset", "geometry_id")
+            if config.table == "features":
+                wanted = wanted.unique()
+            assert rows.sort(pl.all()).equals(wanted.sort(pl.all())) and len(rows) > 0
+            matched += found
+        assert len(matched) == len(set(matched))
+
+
+def test_columns_of_configurations_are_keys_inputs_and_targets(tmp_path, texts):
+    configs, out = configurations(tmp_path, texts)
+    draw, geometry = names_of(DRAW_KEYS), names_of(GEOMETRY_KEYS)
+    expected = {
+        "iid": [*draw, "h11", "h21", "log10_flux", "ray", "stability", "scored"],
+        "ks-iid": [*draw, "h11", "h21", "log10_flux", "ray", "stability", "scored"],
+        "cicy3-iid": [*draw, "h11", "h21", "is_favourable", "n_fields", "log10_flux", "ray", "stability", "scored"],
+        "ks-iid-geometries": [*geometry, "degrees"],
+        "cicy3-iid-geometries": [*geometry, "triple_intersection_indices", "triple_intersection_numbers"],
+        "barrier-ks-iid": [*draw, "h11", "h21", "log10_flux", "ray", "log10_barrier"],
+        "cicy3_hodge-iid": [*geometry, "h11", "h21"],
+        "cicy3_intersections-iid": [*geometry, "intersections"],
+        "ks_hodge-iid": [*geometry, "degrees", "h11", "h21"],
+        "ks-iid-outcomes": OUTCOMES,
+    }
+    assert {name: configs[name].columns for name in expected} == expected
+
+
+def test_no_configuration_but_those_of_outcomes_holds_one_beside_its_targets(tmp_path, texts):
+    configs, out = configurations(tmp_path, texts)
+    described = dictionary.read_dictionary(out / "data_dictionary.csv")
+    for name, config in configs.items():
+        columns = described[f"{config.table}/{config.datasets[0]}"]
+        held = set(config.columns) & set(names_of(columns, OUTCOME))
+        task = TASKS[name.split("-")[0]] if name.split("-")[0] in TASKS else TASKS["stability"]
+        allowed = set() if name.endswith("-geometries") else {*task.target_columns, "scored"}
+        assert name.endswith("-outcomes") or held <= allowed
+
+
+def test_lists_of_geometries_are_stored_once_for_each(tmp_path, texts):
+    configurations(tmp_path, texts)
+    for dataset in SIZES:
+        lists = {column.name for column in FEATURES[dataset] if column.type.startswith("list")}
+        assert lists <= set(names_of(_table(texts, f"features/{dataset}").columns))
+        for table in ("labels", "outcomes"):
+            assert not lists & set(names_of(_table(texts, f"{table}/{dataset}").columns))
+
+
+def test_inputs_are_those_that_the_loader_gives(tmp_path, texts):
+    _, out = configurations(tmp_path, texts)
+    described = json.loads((out / "inputs.json").read_text())
+    assert set(described) == {"stability", "barrier", "cicy3_hodge", "cicy3_intersections", "ks_hodge"}
+    for name, datasets in described.items():
+        for dataset, entry in datasets.items():
+            task = load_task(name, dataset, folder=out)
+            frame = task.train
+            assert frame.columns == [*entry["keys"], *entry["inputs"], *entry["targets"]]
+            assert task.test.columns == [*entry["keys"], *entry["inputs"]]
+            assert set(entry["list_inputs_by_geometry"]) == set(task.geometries.columns) - set(names_of(GEOMETRY_KEYS))
+    assert described["stability"]["ks"]["list_inputs_by_geometry"] == ["degrees"]
+
+
+def test_a_release_and_its_run_give_the_same_tasks(tmp_path, texts):
+    """`load_task` reads both."""
+    _, out = configurations(tmp_path, texts)
+    for name in json.loads((out / "inputs.json").read_text()):
+        of_release, of_run = load_task(name, folder=out), load_task(name, folder=tmp_path)
+        assert of_release.inputs == of_run.inputs and of_release.list_inputs == of_run.list_inputs
+        for part in ("train", "val", "test", "geometries"):
+            assert getattr(of_release, part).equals(getattr(of_run, part), null_equal=True), (name, part)
 
 
 def test_tables_of_different_geometries_are_refused(tmp_path, texts):
@@ -239,11 +394,5 @@ def test_a_label_column_named_as_a_feature_is_an_error(tmp_path):
     described = dictionary.read_dictionary(tmp_path / "data_dictionary.csv")
     described["labels/ks"].append(Column("degrees", "int32", "1", "No longer a list."))
     with pytest.raises(ValueError, match="features and labels of ks both have a column degrees"):
-        release.columns_of(described, "ks", NAMES)
-    release.columns_of(described, "cicy3", NAMES)
-
-
-def test_common_columns_have_the_same_type():
-    one = [Column("a", "int32", "1", ""), Column("b", "int32", "1", ""), Column("c", "string", "1", "")]
-    two = [Column("c", "string", "1", "another text"), Column("b", "int64", "1", ""), Column("a", "int32", "1", "")]
-    assert release.common_columns({"ks": one, "cicy3": two}) == ["a", "c"]
+        release.tables_of(described, "ks", "ks")
+    release.tables_of(described, "cicy3", "cicy3")

@@ -50,7 +50,7 @@ def run(tmp_path_factory):
             labels.append(write(folder / "labels" / name, LABELS, of_shard, 7))
             start += size
     geometries, splits = pl.concat(geometries), {}
-    for split in ("iid", "ood_hodge"):
+    for split in ("iid", "ood_euler"):
         geometries = geometries.with_columns(pl.Series(split, rng.choice(PARTS, len(geometries))))
         table = geometries.select("dataset", "geometry_id", pl.col(split).alias("part"))
         splits[split] = write(folder / "splits" / f"{split}.parquet", (*GEOMETRY_KEYS, PART), table, 11)

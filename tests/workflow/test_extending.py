@@ -1,5 +1,6 @@
 """The examples of docs/extending.md: each adds a record by one new file and one line of registration."""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import polars as pl
 import yaml
+
+from vacuagym.schema import PARTS
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path("workflow", "vacuagym")
@@ -28,7 +31,7 @@ def register(path: Path, module: str) -> None:
     path.write_text(f'{before},\n    "{module}"{closing}{after}', encoding="utf-8")
 
 
-def test_four_records_by_four_files_and_four_lines(tmp_path):
+def test_five_records_by_five_files_and_five_lines(tmp_path):
     clone = tmp_path / "clone"
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
     for name in ("workflow", "config", "docs", "envs"):
@@ -36,7 +39,7 @@ def test_four_records_by_four_files_and_four_lines(tmp_path):
     for name in ("Snakefile", "LICENSE", "CITATION.cff"):
         shutil.copy(ROOT / name, clone / name)
     files = added()
-    assert len(files) == 4
+    assert len(files) == 5
     for file, text in files.items():
         (clone / PACKAGE / file).write_text(text, encoding="utf-8")
         register(clone / PACKAGE / file.with_name("__init__.py"), file.stem)
@@ -68,11 +71,32 @@ def test_four_records_by_four_files_and_four_lines(tmp_path):
     stable = 0.8 * joined["coin"] < joined["n_moduli"] / (1.0 + joined["h21"])
     assert (stable == (joined["stability"] == "stable")).all()
     parts = pl.read_parquet(results / "splits/odd_moduli.parquet")
-    assert ((parts["part"] == "test") == (features["n_moduli"] % 2 == 1)).all()
+    held_out = parts["part"].is_in(["ood_val", "test"])
+    assert (held_out == (features["n_moduli"] % 2 == 1)).all() and set(parts["part"]) == set(PARTS)
     scores = pl.read_csv(results / "baselines.csv")
     assert set(scores.filter(pl.col("model") == "nearest")["split"]) == {
-        "iid", "ood_complexity", "ood_hodge", "odd_moduli",
+        "iid", "ood_complexity", "ood_euler", "odd_moduli",
     }  # fmt: skip
     card = (results / "release/README.md").read_text(encoding="utf-8")
-    for text in ("Rectangles of small sides", "odd number of moduli", "compares a coin with a shape"):
+    for text in ("Rectangles of small sides", "odd number of moduli", "compares a coin with a shape", "times height"):
         assert text in card
+
+    described = json.loads((results / "release/inputs.json").read_text(encoding="utf-8"))["area"]
+    assert described["rectangles"]["inputs"] == ["h11", "euler_characteristic"]
+    areas = pl.read_parquet(results / "release/features/rectangles/*.parquet").sort("geometry_id")
+    expected = features.sort("geometry_id").select(pl.col("width") * pl.col("height")).to_series()
+    assert areas["area"].to_list() == expected.to_list()
+    test = (
+        parts.filter(part="test").join(features, on="geometry_id").select("dataset", "geometry_id", "width", "height")
+    )
+    said = test.select("dataset", "geometry_id", area=pl.col("width") * pl.col("height"))
+    said.write_parquet(clone / "areas.parquet")
+    command = [sys.executable, "-c", "from vacuagym.cli import main; main()", "evaluate", "areas.parquet", "--json"]
+    command += ["--split", "odd_moduli", "--task", "area"]
+    for folder in ("results", "results/release"):
+        done = subprocess.run(
+            [*command, "--results", folder], cwd=clone, env=environment, capture_output=True, text=True, timeout=600
+        )
+        assert done.returncode == 0, done.stderr
+        report = json.loads(done.stdout)
+        assert report["metrics"]["exact"]["value"] == 1 and report["datasets"]["rectangles"]["rows"] == len(test)

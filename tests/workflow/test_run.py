@@ -16,8 +16,11 @@ import pytest
 import yaml
 
 from vacuagym.benchmark.splits import SPLITS
+from vacuagym.benchmark.tasks import TASKS
 from vacuagym.job import check_declared_memory
 from vacuagym.publish import release
+from vacuagym.publish.dictionary import read_dictionary
+from vacuagym.schema import CLASSES
 
 ROOT = Path(__file__).parents[2]
 DATASETS = ("ks", "cicy3", "fth6d")
@@ -116,20 +119,22 @@ def test_scores_of_a_run(small, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     scores = pl.read_csv(folder / "results" / "baselines.csv")
     tested = {("ood_dataset_" + dataset, dataset) for dataset in DATASETS}
-    tested |= {(split, dataset) for split in ("iid", "ood_complexity", "ood_hodge") for dataset in DATASETS}
+    tested |= {(split, dataset) for split in ("iid", "ood_complexity", "ood_euler") for dataset in DATASETS}
     assert set(scores.select("split", "dataset").iter_rows()) == tested
     assert len(scores) == 6 * 12 + 3  # six models everywhere, one that sees cycles on the three splits of fth6d
     curves = pl.read_csv(folder / "results" / "active_learning.csv")
-    assert len(curves) == 3 * 3 * 2 and set(curves["strategy"]) == {"random", "margin", "entropy"}
+    assert len(curves) == 3 * 3 * 2 and set(curves["strategy"]) == {"random", "greedy", "uncertainty"}
 
-    parts = pl.read_parquet(folder / "results" / "splits" / "ood_hodge.parquet").filter(pl.col("part") == "test")
+    parts = pl.read_parquet(folder / "results" / "splits" / "ood_euler.parquet").filter(pl.col("part") == "test")
     truth = pl.concat(
         table(folder, "labels", dataset).select("dataset", "geometry_id", "sample", "stability") for dataset in DATASETS
     )
     truth.join(parts, on=["dataset", "geometry_id"]).write_parquet(folder / "predictions.parquet")
     command = [sys.executable, "-c", "from vacuagym.cli import main; main()", "evaluate", "predictions.parquet"]
-    done = subprocess.run([*command, "--split", "ood_hodge"], cwd=folder, capture_output=True, text=True)
-    assert done.returncode == 0 and "macro_f1                    1.0000" in done.stdout, done.stdout + done.stderr
+    done = subprocess.run([*command, "--split", "ood_euler"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0 and re.search(r"macro_f1 +1\.0000  1\.0000 to 1\.0000", done.stdout), (
+        done.stdout + done.stderr
+    )
     done = subprocess.run([*command, "--split", "iid"], cwd=folder, capture_output=True, text=True)
     assert done.returncode == 2 and done.stderr.startswith("error: predictions.parquet: "), done.stderr
 
@@ -142,7 +147,7 @@ def test_the_smallest_runs_end_well_and_say_what_they_lack(small, tmp_path, n_li
     assert done.returncode == 0, done.stdout + done.stderr
     log = (folder / "logs" / "count_split_classes" / "all.log").read_text()
     assert "error" not in log
-    assert n_limit > 5 or ("part test of ood_hodge" in log and "raise n_limit" not in log)
+    assert n_limit > 5 or ("part test of ood_euler" in log and "raise n_limit" not in log)
 
 
 def test_a_part_without_two_classes_ends_a_run_that_is_large_enough(small, tmp_path):
@@ -152,7 +157,7 @@ def test_a_part_without_two_classes_ends_a_run_that_is_large_enough(small, tmp_p
     done = snakemake(folder, "results/split_classes.csv", "--config", *settings)
     assert done.returncode != 0
     log = (folder / "logs" / "count_split_classes" / "all.log").read_text()
-    assert "error: " in log and "part test of ood_hodge" in log and "raise n_limit" in log
+    assert "error: " in log and "part test of ood_euler" in log and "raise n_limit" in log
 
 
 def test_limits_by_dataset(small, tmp_path):
@@ -261,7 +266,16 @@ def test_a_grown_run_keeps_full_shards_and_begins_with_the_same_rows(small, tmp_
 
 
 ONCE = dict.fromkeys(
-    ("build_manifest", "count_split_classes", "count_labels", "validate_labels", "plot_figures", "plot_costs"), 1
+    (
+        "hash_content",
+        "build_manifest",
+        "count_split_classes",
+        "count_labels",
+        "validate_labels",
+        "plot_figures",
+        "plot_costs",
+    ),
+    1,
 )
 
 
@@ -269,7 +283,7 @@ ONCE = dict.fromkeys(
     ("setting", "expected"),
     [
         ("seed=1", {"label_vacua": 6}),
-        ("n_limit=15", {"build_features": 3, "label_vacua": 3, "build_split": 6}),
+        ("n_limit=15", {"build_features": 3, "label_vacua": 3, "build_split": 6, "build_protocol": 4}),
     ],
 )
 def test_what_another_setting_makes_again(small, setting, expected):
@@ -357,19 +371,56 @@ def test_a_message_that_the_locale_has_no_letters_for_is_said(tmp_path, monkeypa
     assert "Traceback" not in done.stdout + done.stderr
 
 
-def release_table(small, dataset):
-    return pl.concat(pl.read_parquet(path) for path in sorted(small.glob(f"results/release/data/{dataset}/*.parquet")))
+RELEASED = ("features", "labels", "outcomes")
 
 
-def test_the_release_holds_every_draw_once_with_its_features_label_and_parts(small):
+def release_table(small, name, dataset):
+    return pl.concat(
+        pl.read_parquet(path) for path in sorted(small.glob(f"results/release/{name}/{dataset}/*.parquet"))
+    )
+
+
+def test_the_release_holds_every_geometry_and_every_draw_once(small):
+    """Together its tables have every column of the run's, and columns in two of them have the same values."""
     for dataset in DATASETS:
-        released = release_table(small, dataset).sort("geometry_id", "sample")
-        expected = table(small, "labels", dataset)
-        expected = expected.join(table(small, "features", dataset), on=["dataset", "geometry_id"])
-        for path in sorted((small / "results" / "splits").glob("*.parquet")):
-            expected = expected.join(pl.read_parquet(path).rename({"part": path.stem}), on=["dataset", "geometry_id"])
-        expected = expected.sort("geometry_id", "sample").select(released.columns)
-        assert released.equals(expected, null_equal=True)
+        features, labels, outcomes = (release_table(small, name, dataset) for name in RELEASED)
+        for rows, name, key in (
+            (features, "features", ["geometry_id"]),
+            (labels, "labels", ["geometry_id", "sample"]),
+            (outcomes, "labels", ["geometry_id", "sample"]),
+        ):
+            expected = table(small, name, dataset)
+            assert rows.select(key).is_unique().all() and rows.select(key).sort(key).equals(
+                expected.select(key).sort(key)
+            )
+            for other in ("features", "labels"):
+                truth = table(small, other, dataset)
+                on = ["geometry_id", *(["sample"] if {"sample"} <= set(rows.columns) & set(truth.columns) else [])]
+                shared = [column for column in truth.columns if column in rows.columns]
+                if "sample" in truth.columns and "sample" not in rows.columns:
+                    continue  # what features and labels share is in both
+                joined = rows.select(key).join(truth.select(*shared), on=on, maintain_order="left")
+                assert joined.select(shared).equals(rows.select(shared), null_equal=True)
+        assert set(table(small, "features", dataset).columns) <= set(features.columns)
+        assert set(table(small, "labels", dataset).columns) <= set(labels.columns) | set(outcomes.columns)
+        assert not set(labels.columns) & set(outcomes.columns) - {"dataset", "geometry_id", "sample"}
+
+
+def splits_of_a_name(release):
+    """The splits in the order in which a file's name lists the parts, as the card says."""
+    text = (release / "README.md").read_text(encoding="utf-8")
+    return re.findall(r"`(\w+)`", re.search(r"in the\s+order (`.*?), and a number", text, re.DOTALL)[1])
+
+
+def test_files_hold_the_rows_of_their_parts(small):
+    release = small / "results" / "release"
+    parts = {path.stem: pl.read_parquet(path) for path in (small / "results" / "splits").glob("*.parquet")}
+    names = splits_of_a_name(release)
+    assert set(names) == set(parts)
+    for path in [path for name in RELEASED for path in release.glob(f"{name}/*/*.parquet")]:
+        rows = pl.read_parquet(path, columns=["dataset", "geometry_id"])
+        for split, part in zip(names, path.stem.split("-")[:-1], strict=True):
+            assert set(rows.join(parts[split], on=["dataset", "geometry_id"], how="left")["part"]) == {part}
 
 
 def test_a_release_of_many_files_holds_the_same_rows_in_the_same_order(small, tmp_path, monkeypatch):
@@ -380,34 +431,80 @@ def test_a_release_of_many_files_holds_the_same_rows_in_the_same_order(small, tm
         table: [path for dataset in DATASETS for path in sorted(results.glob(f"{table}/{dataset}/*.parquet"))]
         for table in ("features", "labels")
     }
-    whole = json.loads((results / "release" / "croissant.json").read_text())
-    names = [field["name"].split("/")[1] for field in whole["recordSet"][0]["field"]]
-    files["splits"] = [results / "splits" / f"{name}.parquet" for name in names if name in SPLITS]
-    described = {"dictionary": "data_dictionary.csv", "manifest": "manifest.json", "validation": "validation.json"}
+    splits = splits_of_a_name(results / "release")
+    files["splits"] = [results / "splits" / f"{name}.parquet" for name in splits]
+    files["protocols"] = sorted(results.glob("protocols/*.parquet"))
+    described = {"dictionary": "data_dictionary.csv"} | {
+        key: f"{key}.json" for key in ("edition", "manifest", "validation")
+    }
     release.build_release(files | {key: results / name for key, name in described.items()}, out)
-    one_file = sorted(results.glob("release/data/*/*.parquet"))
+    one_file = sorted(path for name in RELEASED for path in results.glob(f"release/{name}/*/*.parquet"))
     for path in one_file:
-        many = sorted(out.glob(f"data/{path.parent.name}/{path.stem.removesuffix('00000')}*.parquet"))
+        pattern = f"{path.parent.parent.name}/{path.parent.name}/{path.stem.removesuffix('00000')}*.parquet"
+        many = sorted(out.glob(pattern))
         parts = [pl.read_parquet(part) for part in many]
         assert [pq.read_metadata(part).num_row_groups for part in many[:-1]] == [2] * (len(many) - 1)
         assert pq.read_metadata(many[-1]).num_row_groups <= 2
         assert pl.concat(parts).equals(pl.read_parquet(path), null_equal=True)
-    front_matter = yaml.safe_load((out / "README.md").read_text().split("---")[1])
-    files = {path for path in out.rglob("*") if path.is_file() and path.parent.parent.name == "data"}
+    files = {path for name in RELEASED for path in out.glob(f"{name}/*/*.parquet")}
     assert len(files) > len(one_file)
-    for config in front_matter["configs"]:
+    for config in front_matter(out)["configs"]:
         found = [path for entry in config["data_files"] for name in entry["path"] for path in out.glob(name)]
-        inside = {path for path in files if config["config_name"] in (*SPLITS, f"{path.parent.name}-iid")}
-        assert len(found) == len(set(found)) and set(found) >= inside
+        assert len(found) == len(set(found)) and set(found) <= files
+        table, dataset, _ = config["data_files"][0]["path"][0].split("/")
+        if len({path.parent.name for path in found}) == 1:
+            assert set(found) == {path for path in files if path.parent == out / table / dataset}
+
+
+def front_matter(release):
+    """What the head of a dataset card says to those who load it."""
+    return yaml.safe_load((release / "README.md").read_text(encoding="utf-8").split("---\n")[1])
 
 
 def test_every_column_of_the_release_is_in_its_dictionary(small):
-    described = pl.read_csv(small / "results" / "release" / "data_dictionary.csv")
-    for dataset in DATASETS:
-        rows = described.filter(pl.col("dataset") == dataset)
-        assert rows["column"].to_list() == release_table(small, dataset).columns
-        assert set(rows["role"]) == {"key", "feature", "coupling", "outcome"}
-        assert "stability" in rows.filter(pl.col("role") == "outcome")["column"]
+    described = read_dictionary(small / "results" / "release" / "data_dictionary.csv")
+    assert set(described) == {f"{name}/{dataset}" for name in RELEASED for dataset in DATASETS}
+    for name, columns in described.items():
+        table, dataset = name.split("/")
+        assert [column.name for column in columns] == release_table(small, table, dataset).columns
+        roles = {column.role for column in columns}
+        assert {"features": roles >= {"key", "feature"}, "labels": roles == {"key", "feature", "coupling", "outcome"},
+                "outcomes": roles == {"key", "outcome"}}[table]  # fmt: skip
+        lists = [column.name for column in columns if column.type.startswith("list") and column.role == "feature"]
+        assert bool(lists) == (table == "features")  # stored once for each geometry
+
+
+def wanted_columns(small):
+    """Name of every configuration of a task on the split iid -> its columns, by inputs.json, and its table."""
+    tasks, wanted = json.loads((small / "results" / "release" / "inputs.json").read_text()), {}
+    for task, datasets in tasks.items():
+        for dataset, entry in datasets.items():
+            stem = "" if task == "stability" else f"{task}-"
+            name = f"{stem}{dataset}-iid" if entry["row"] == "draw" else f"{stem}iid"
+            extra = ["scored"] if task == "stability" else []
+            table = "labels" if entry["row"] == "draw" else "features"
+            wanted[name] = table, dataset, [*entry["keys"], *entry["inputs"], *entry["targets"], *extra]
+            if task == "stability":
+                lists = ["dataset", "geometry_id", *entry["list_inputs_by_geometry"]]
+                wanted[f"{dataset}-iid-geometries"] = "features", dataset, lists
+    return wanted
+
+
+def test_columns_of_configurations_are_those_that_a_task_allows(small):
+    """No outcome stands beside inputs, but for the targets of the task and which rows take part."""
+    release = small / "results" / "release"
+    described, configs = read_dictionary(release / "data_dictionary.csv"), front_matter(release)["configs"]
+    columns = {config["config_name"]: config["columns"] for config in configs}
+    wanted = wanted_columns(small)
+    assert {name: columns[name] for name in wanted} == {
+        name: list(dict.fromkeys(c)) for name, (_, _, c) in wanted.items()
+    }
+    for config in configs:
+        name, (table, dataset, _) = config["config_name"], config["data_files"][0]["path"][0].split("/")
+        outcomes = {column.name for column in described[f"{table}/{dataset}"] if column.role == "outcome"}
+        task = TASKS.get(name.split("-")[0], TASKS["stability"])
+        allowed = set() if name.endswith("-geometries") else {"scored", *task.target_columns}
+        assert name.endswith("-outcomes") or set(config["columns"]) & outcomes <= allowed, name
 
 
 OFFLINE = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "PYTHONWARNINGS": "ignore"}
@@ -428,37 +525,65 @@ def offline(folder, code):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def test_datasets_loads_every_configuration_offline(small):
+@pytest.mark.parametrize("splits", [("iid", "ood_dataset_ks"), pytest.param(tuple(SPLITS), marks=pytest.mark.slow)])
+def test_datasets_loads_configurations_offline(small, splits):
+    """With the rows of its parts, its columns and their types."""
     found = offline(
         small,
+        f"splits = {splits}"
         """
 import json, datasets
 datasets.disable_progress_bars()
 release = "results/release"
+
+def type_of(feature):
+    if isinstance(feature, datasets.ClassLabel):
+        return feature.names
+    return f"list<{feature.feature.dtype}>" if isinstance(feature, datasets.List) else feature.dtype
+
 result = {}
-for name in datasets.get_dataset_config_names(release):
+for name in [*datasets.get_dataset_config_names(release), None]:
+    if name and not set(splits) & set(name.split("-")):
+        continue
     loaded = datasets.load_dataset(release, name)
-    split = name.split("-")[-1]
-    result[name] = {part: [len(rows), sorted(set(rows[split])), rows.column_names] for part, rows in loaded.items()}
-default = datasets.load_dataset(release)
-result["default"] = {part: [len(rows), sorted(set(rows["iid"])), rows.column_names] for part, rows in default.items()}
+    keys = [key for key in ("dataset", "geometry_id", "sample") if key in loaded["train"].features]
+    result[name or "default"] = {
+        part: [rows.select_columns(keys).to_polars().rows(), {k: type_of(f) for k, f in rows.features.items()}]
+        for part, rows in loaded.items()
+    }
+classes = datasets.load_dataset(release, "ks-iid", split="test").select_columns(["geometry_id", "sample", "stability"])
+names = classes.features["stability"].names
+result["classes"] = [[row["geometry_id"], row["sample"], names[row["stability"]]] for row in classes]
 print(json.dumps(result))
 """,
     )
-    assert {"iid", *(f"{dataset}-iid" for dataset in DATASETS)} <= set(found)
+    release = small / "results" / "release"
+    described = read_dictionary(release / "data_dictionary.csv")
+    configs = [c for c in front_matter(release)["configs"] if set(splits) & set(c["config_name"].split("-"))]
     assert found["default"] == found["iid"]
-    everything = pl.concat(
-        release_table(small, dataset).select("dataset", "geometry_id", "iid") for dataset in DATASETS
-    )
-    for part, name in (("train", "train"), ("val", "validation"), ("test", "test")):
-        assert found["iid"][name][0] == everything.filter(pl.col("iid") == part).height
-        for config, parts in found.items():
-            assert parts[name][1] == [part], (config, name)
-    for dataset in DATASETS:
-        parts = found[f"{dataset}-iid"]
-        assert sum(rows for rows, *_ in parts.values()) == 60
-        assert parts["train"][2] == release_table(small, dataset).columns
-        assert set(found["iid"]["train"][2]) < set(parts["train"][2])
+    assert set(found) == {config["config_name"] for config in configs} | {"default", "classes"}
+    assert set(wanted_columns(small)) | {f"{dataset}-iid-outcomes" for dataset in DATASETS} <= set(found)
+    parts = {path.stem: pl.read_parquet(path) for path in (small / "results" / "splits").glob("*.parquet")}
+    for config in configs:
+        name, loaded = config["config_name"], found[config["config_name"]]
+        (split,) = [word for word in name.split("-") if word in parts]
+        views = {"train": "train", "val": "validation", "ood_val": "ood_validation", "test": "test"}
+        assert list(loaded) == [views[part] for part in SPLITS[split].parts]
+        kind, dataset, _ = config["data_files"][0]["path"][0].split("/")
+        types = {column.name: column.type for column in described[f"{kind}/{dataset}"]} | {"stability": list(CLASSES)}
+        datasets = {pattern.split("/")[1] for entry in config["data_files"] for pattern in entry["path"]}
+        for part in SPLITS[split].parts:
+            rows, columns = loaded[views[part]]
+            assert columns == {column: types[column] for column in config["columns"]}, name
+            mine = parts[split].filter(pl.col("part") == part, pl.col("dataset").is_in(datasets))
+            keys = list(mine.select("dataset", "geometry_id").iter_rows())
+            if kind != "features":
+                keys = [(*key, sample) for key in keys for sample in range(3)]
+            assert sorted(map(tuple, rows)) == sorted(keys), (name, part)
+    truth = {
+        row[:2]: row[2] for row in table(small, "labels", "ks").select("geometry_id", "sample", "stability").rows()
+    }
+    assert found["classes"] and all(truth[i, sample] == name for i, sample, name in found["classes"])
 
 
 def test_croissant_is_valid_lists_every_file_and_gives_the_records_offline(small):
@@ -472,27 +597,31 @@ issues = dataset.metadata.ctx.issues
 records = {s.id: list(itertools.islice(dataset.records(s.id), 5)) for s in dataset.metadata.record_sets}
 plain = lambda value: value.decode() if isinstance(value, bytes) else value
 records = {name: [{k: plain(v) for k, v in row.items()} for row in rows] for name, rows in records.items()}
-print(json.dumps({"issues": [*issues.errors, *issues.warnings], "records": records}))
+print(json.dumps({"issues": [*issues.errors, *issues.warnings], "records": records}, default=lambda a: a.tolist()))
 """,
     )
     assert found["issues"] == []
     described = json.loads((folder / "croissant.json").read_text())
     files = {entry["contentUrl"]: entry for entry in described["distribution"] if entry["@type"] == "cr:FileObject"}
-    assert set(files) == {path.relative_to(folder).as_posix() for path in folder.glob("data/**/*.parquet")}
+    assert set(files) == {
+        path.relative_to(folder).as_posix() for name in RELEASED for path in folder.glob(f"{name}/*/*")
+    }
     for name, entry in files.items():
         data = (folder / name).read_bytes()
         assert entry["sha256"] == hashlib.sha256(data).hexdigest() and entry["contentSize"] == f"{len(data)} B"
+    sets = [f"{dataset}-{name}" for dataset in DATASETS for name in RELEASED]
+    assert [records["name"] for records in described["recordSet"]] == sets
     for records in described["recordSet"]:
-        dataset = records["name"]
-        released = release_table(small, dataset)
+        dataset, name = records["name"].split("-")
+        released = release_table(small, name, dataset)
         assert [field["name"].split("/")[1] for field in records["field"]] == released.columns
         assert all(field["description"] for field in records["field"])
-        for record in found["records"][dataset]:
+        key = [entry["@id"].split("/")[1] for entry in records["key"]]
+        flat = [column for column, type_ in released.schema.items() if type_ != pl.List and type_ != pl.Float64]
+        for record in found["records"][records["name"]]:
             row = {key.split("/")[1]: value for key, value in record.items()}
-            key = (pl.col("geometry_id") == row["geometry_id"]) & (pl.col("sample") == row["sample"])
-            expected = released.filter(key).row(0, named=True)
-            assert row["stability"] == expected["stability"] and row["h11"] == expected["h11"]
-            assert row["iid"] == expected["iid"]
+            expected = released.filter(**{column: row[column] for column in key}).row(0, named=True)
+            assert {column: row[column] for column in flat} == {column: expected[column] for column in flat}
 
 
 def test_the_report_opens_without_a_network(small, tmp_path):
@@ -567,6 +696,23 @@ use rule * from gym
     snakefile.write_text(text.replace('config["vacuagym"]', "config"))
     message = plan(tmp_path, snakefile=snakefile)[0]
     assert "unknown key 'samples'" in message and "as config: config['gym']" in message
+
+
+def test_a_module_in_an_empty_folder_makes_the_tables_of_the_clone(small, tmp_path):
+    """With a prefix, through to the manifest, whose job finds every table by its path."""
+    few = {"n_limit": 20, "shard_rows": 10, "datasets": {"ks": None, "fth6d": None}}
+    (tmp_path / "Snakefile").write_text(
+        f"module gym:\n    snakefile: {str(ROOT / 'workflow' / 'Snakefile')!r}\n    config: {few}\n    prefix: 'gym'\n"
+        "use rule * from gym\n"
+    )
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "gym/results/manifest.json"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    tables = [path.relative_to(small) for path in small.glob("results/*/cicy3/part-*.parquet")]
+    assert len(tables) == 6
+    for path in tables:
+        assert (tmp_path / "gym" / path).read_bytes() == (small / path).read_bytes(), path
+    assert (tmp_path / "gym" / "logs" / "memory.tsv").exists() and not (tmp_path / "logs").exists()
 
 
 def test_memory_below_what_a_rule_declares_ends_the_run_before_its_jobs(tmp_path):

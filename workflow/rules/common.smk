@@ -13,10 +13,20 @@ from vacuagym import run, slurm
 from vacuagym.config import CONFIG, read_config
 from vacuagym.errors import InputError
 from vacuagym.fingerprints import source_hash
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import FAMILIES, is_own
 from vacuagym.geometry.lists import list_files
-from vacuagym.benchmark.splits import SPLITS
-from vacuagym.recipes import datasets_of, geometries_for, paths_of, scores_of, tables_of
+from vacuagym.geometry.sources import files_of
+from vacuagym.benchmark.splits import PROTOCOLS, SPLITS
+from vacuagym.benchmark.tasks import TASKS
+from vacuagym.recipes import (
+    count_of,
+    datasets_of,
+    geometries_for,
+    notes_of,
+    paths_of,
+    scores_of,
+    tables_of,
+)
 
 # The name under which another workflow imports this one; then `config` is what that workflow gives.
 MODULE = workflow.modifier.namespace
@@ -43,7 +53,11 @@ except InputError as error:
 config.update(complete)
 
 DATASETS = datasets_of(config)
-TABLES = tables_of(config)
+try:
+    COUNTS = {dataset: count_of(config, dataset) for dataset in DATASETS}
+    TABLES = tables_of(config)
+except InputError as error:
+    raise WorkflowError(str(error)) from None
 SCORES = scores_of(config, TABLES)
 
 # The lock is held until the process ends. Looking at the workflow, or importing it, takes none and mends nothing.
@@ -52,7 +66,7 @@ try:
     LOCK, NOTES = run.begin() if STARTS_RUN else (None, [])
 except InputError as error:
     raise WorkflowError(str(error)) from None
-for note in NOTES:
+for note in [*NOTES, *notes_of(config)] if STARTS_RUN else ():
     print(note, file=sys.stderr)
 
 
@@ -91,14 +105,23 @@ onerror:
         print(reason, file=sys.stderr)
 
 
+# Where the folders of the run are, if another workflow imports this one with a prefix.
+FOLDERS = {
+    folder: str(workflow.modifier.modify_path(f"{folder}/")).rstrip("/")
+    for folder in ("results", "resources")
+}
+
+
 LAUNCHER_MB = 300  # what Slurm counts of the Snakemake processes that start a job within its allocation
 
 
 wildcard_constraints:
-    dataset="|".join(FAMILIES),
+    dataset="|".join(DATASETS),
     code="|".join([*FAMILIES, config["model"]["name"]]),
     shard=r"\d{5}",
     split="|".join(SPLITS),
+    task="|".join(TASKS),
+    protocol="|".join(PROTOCOLS),
 
 
 def recipe(path):
@@ -107,12 +130,24 @@ def recipe(path):
     return lambda wildcards: tables[path.format(**wildcards)]
 
 
-def published_list(dataset):
-    """Files of the published list a dataset is read from; none if it is generated."""
-    source = config["datasets"][dataset]["source"]
+def source_files(dataset):
+    """Files that a dataset is read from, to which no prefix belongs; none if it is generated."""
+    source, family = config["datasets"][dataset]["source"], DATASETS[dataset]
+    if is_own(dataset, family):
+        return [local(str(path)) for path in files_of(Path(source))]
     if source == "generate":
         return []
-    return list(map(str, list_files(Path(source), FAMILIES[dataset].list_names)))
+    return [
+        local(str(path))
+        for path in list_files(Path(source), FAMILIES[family].list_names)
+    ]
+
+
+def source_dates(dataset):
+    """When the files of a dataset of one's own were changed; a published list is the same whatever its date."""
+    if not is_own(dataset, DATASETS[dataset]):
+        return []
+    return [Path(path).stat().st_mtime_ns for path in source_files(dataset)]
 
 
 def threads_of(rule):

@@ -7,18 +7,18 @@ rule score_baselines:
         labels=paths_of(TABLES, "labels"),
         splits=["results/splits/{split}.parquet"],
     output:
-        "results/baselines/{split}/{dataset}.parquet",
+        "results/baselines/{task}/{split}/{dataset}.parquet",
     log:
-        "logs/score_baselines/{split}-{dataset}.log",
+        "logs/score_baselines/{task}-{split}-{dataset}.log",
     conda:
         "../../envs/vacuagym.yaml"
     threads: threads_of("score_baselines")
     resources:
         mem_mb=mem_mb_of("score_baselines"),
     params:
-        recipe=recipe("results/baselines/{split}/{dataset}.parquet"),
+        recipe=recipe("results/baselines/{task}/{split}/{dataset}.parquet"),
     message:
-        "baselines on {wildcards.dataset}, split {wildcards.split}"
+        "baselines of {wildcards.task} on {wildcards.dataset}, split {wildcards.split}"
     script:
         "../scripts/score_baselines.py"
 

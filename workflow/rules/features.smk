@@ -3,11 +3,14 @@
 
 rule build_features:
     input:
-        geometries=lambda wildcards: geometries_for(
-            TABLES,
-            "results/features/{dataset}/part-{shard}.parquet".format(**wildcards),
+        # not newer ones: a grown limit writes all shards of geometries again, and what they hold is in the recipe
+        geometries=lambda wildcards: ancient(
+            geometries_for(
+                TABLES,
+                "results/features/{dataset}/part-{shard}.parquet".format(**wildcards),
+            )
         ),
-        compiled="resources/compiled/{dataset}.txt",
+        compiled=lambda wildcards: f"resources/compiled/{DATASETS[wildcards.dataset]}.txt",
     output:
         "results/features/{dataset}/part-{shard}.parquet",
     log:
@@ -19,6 +22,8 @@ rule build_features:
         mem_mb=mem_mb_of("build_features"),
     params:
         recipe=recipe("results/features/{dataset}/part-{shard}.parquet"),
+        source_rows=lambda wildcards: COUNTS[wildcards.dataset],
+        source_dates=lambda wildcards: source_dates(wildcards.dataset),
     message:
         "features of {wildcards.dataset}, shard {wildcards.shard}"
     script:

@@ -25,13 +25,13 @@ for dataset in DATASETS:
         name:
             f"build_geometries_{dataset}"
         input:
-            published_list(dataset),
-            compiled=f"resources/compiled/{dataset}.txt",
+            source_files(dataset),
+            compiled=f"resources/compiled/{DATASETS[dataset]}.txt",
         output:
             paths_of(TABLES, f"geometries/{dataset}"),
         log:
             f"logs/build_geometries/{dataset}.log",
-        retries: 0 if published_list(dataset) else None  # a bad list is no better the second time
+        retries: 0 if source_files(dataset) else None  # a bad list is no better the second time
         conda:
             "../../envs/vacuagym.yaml"
         threads: threads_of("build_geometries")
@@ -39,7 +39,7 @@ for dataset in DATASETS:
             mem_mb=mem_mb_of("build_geometries"),
         params:
             dataset=dataset,
-            recipe=TABLES[paths_of(TABLES, f"geometries/{dataset}")[0]],
+            recipe=TABLES[paths_of(TABLES, f"geometries/{dataset}")[-1]],
         message:
             f"geometries of {dataset}"
         script:

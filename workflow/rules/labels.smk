@@ -17,6 +17,7 @@ rule label_vacua:
         mem_mb=mem_mb_of("label_vacua"),
     params:
         recipe=recipe("results/labels/{dataset}/part-{shard}.parquet"),
+        source_rows=lambda wildcards: COUNTS[wildcards.dataset],
     message:
         "labels of {wildcards.dataset}, shard {wildcards.shard}"
     script:

@@ -23,13 +23,39 @@ rule build_data_dictionary:
         "../scripts/build_data_dictionary.py"
 
 
+rule hash_content:
+    input:
+        features=paths_of(TABLES, "features"),
+        labels=paths_of(TABLES, "labels"),
+        splits=paths_of(TABLES, "splits"),
+    output:
+        content="results/content.csv",
+        edition="results/edition.json",
+    log:
+        "logs/hash_content/all.log",
+    conda:
+        "../../envs/vacuagym.yaml"
+    threads: threads_of("hash_content")
+    resources:
+        mem_mb=mem_mb_of("hash_content"),
+    params:
+        code=source_hash("publish/editions"),
+    message:
+        "hashes of the values, by which an edition is known"
+    script:
+        "../scripts/hash_content.py"
+
+
 rule build_manifest:
     input:
         paths_of(TABLES, "features"),
         paths_of(TABLES, "labels"),
         paths_of(TABLES, "stability"),
         paths_of(TABLES, "splits"),
+        paths_of(TABLES, "protocols"),
         dictionary="results/data_dictionary.csv",
+        content="results/content.csv",
+        edition="results/edition.json",
     output:
         "results/manifest.json",
     log:
@@ -40,6 +66,7 @@ rule build_manifest:
     resources:
         mem_mb=mem_mb_of("build_manifest"),
     params:
+        folders=FOLDERS,
         code=source_hash("publish/manifest", "recipes"),
     message:
         "manifest"
@@ -58,6 +85,8 @@ rule verify:
     threads: threads_of("verify")
     resources:
         mem_mb=mem_mb_of("verify"),
+    params:
+        results=FOLDERS["results"],
     message:
         "every file hashed again"
     script:
@@ -69,7 +98,9 @@ rule build_release:
         features=paths_of(TABLES, "features"),
         labels=paths_of(TABLES, "labels"),
         splits=paths_of(TABLES, "splits"),
+        protocols=paths_of(TABLES, "protocols"),
         dictionary="results/data_dictionary.csv",
+        edition="results/edition.json",
         manifest="results/manifest.json",
         validation="results/validation.json",
     output:
@@ -83,7 +114,11 @@ rule build_release:
         mem_mb=mem_mb_of("build_release"),
     params:
         code=source_hash(
-            "publish/release", "publish/cards", "publish/templates", "tables"
+            "publish/release",
+            "publish/cards",
+            "publish/templates",
+            "benchmark",
+            "tables",
         ),
     message:
         "release"

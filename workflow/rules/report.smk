@@ -56,6 +56,7 @@ rule plot_scores:
     output:
         baselines=figure("baselines", "Scores", "baselines"),
         learning_curves=figure("learning_curves", "Scores", "active learning"),
+        found=figure("found", "Scores", "search under a budget"),
     log:
         "logs/plot_scores/all.log",
     conda:
@@ -64,6 +65,7 @@ rule plot_scores:
     resources:
         mem_mb=mem_mb_of("plot_scores"),
     params:
+        families=DATASETS,
         code=source_hash("publish/figures", "publish/score_figures"),
     message:
         "figures of scores"

@@ -21,6 +21,28 @@ rule build_split:
         "../scripts/build_split.py"
 
 
+rule build_protocol:
+    input:
+        lambda wildcards: paths_of(
+            TABLES, f"features/{PROTOCOLS[wildcards.protocol].family}"
+        ),
+    output:
+        "results/protocols/{protocol}.parquet",
+    log:
+        "logs/build_protocol/{protocol}.log",
+    conda:
+        "../../envs/vacuagym.yaml"
+    threads: threads_of("build_protocol")
+    resources:
+        mem_mb=mem_mb_of("build_protocol"),
+    params:
+        recipe=recipe("results/protocols/{protocol}.parquet"),
+    message:
+        "published protocol {wildcards.protocol}"
+    script:
+        "../scripts/build_split.py"
+
+
 rule count_split_classes:
     input:
         features=paths_of(TABLES, "features"),

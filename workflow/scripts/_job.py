@@ -37,7 +37,7 @@ def job(snakemake) -> Iterator[tuple[list[Path], list[Path]]]:
 
     def record():
         seconds = time.monotonic() - start
-        record_job(Path("logs/memory.tsv"), rule, wildcards, mem_mb, peak_memory_mb(), rows_done(), seconds)
+        record_job(memory_table(snakemake), rule, wildcards, mem_mb, peak_memory_mb(), rows_done(), seconds)
 
     stop_watching = watch(f"{rule} {wildcards}".strip(), mem_mb, record, RUN_LOCK)
     if runtime := snakemake.resources.get("runtime"):
@@ -53,6 +53,11 @@ def job(snakemake) -> Iterator[tuple[list[Path], list[Path]]]:
         record()
 
 
+def memory_table(snakemake) -> Path:
+    """The table that every job of the run appends to."""
+    return Path(snakemake.log[0]).parents[1] / "memory.tsv"
+
+
 def named(files) -> dict[str, Path | list[Path]]:
     """The named inputs or outputs of a rule."""
     return {
@@ -60,15 +65,15 @@ def named(files) -> dict[str, Path | list[Path]]:
     }
 
 
-def log_row_range(snakemake, table: str) -> None:
+def log_row_range(snakemake) -> None:
     """Log which rows of the run order a job is for, how many the limit leaves, and how many other shards hold already."""
-    from vacuagym.geometry import FAMILIES
     from vacuagym.geometry.run_order import limited
 
-    recipe, limit = snakemake.params.recipe, snakemake.config["n_limit"]
-    dataset, (start, stop), count = recipe["dataset"], recipe["rows"], FAMILIES[recipe["dataset"]].count
+    recipe, count, limit = snakemake.params.recipe, snakemake.params.source_rows, snakemake.config["n_limit"]
+    dataset, (start, stop) = recipe["dataset"], recipe["rows"]
     limit = limit[dataset] if isinstance(limit, dict) else limit
-    done = len(list(Path("results", table, dataset).glob("part-*.parquet")))
+    folder, table = Path(snakemake.output[0]).parent, recipe["table"].partition("/")[0]
+    done = len(list(folder.glob("part-*.parquet")))
     print(
         f"rows {start:,} to {stop:,} of the run order of {dataset}; n_limit {limit} leaves {limited(count, limit):,} of "
         f"{count:,}; {done} shards of {table} already done"

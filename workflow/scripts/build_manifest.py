@@ -8,4 +8,9 @@ with job(snakemake) as (_, [out]):
     from vacuagym.publish.manifest import build_manifest
     from vacuagym.recipes import tables_of
 
-    build_manifest(Path(), tables_of(snakemake.config), [snakemake.input.dictionary], snakemake.config, out)
+    def place(path):
+        top, _, rest = path.partition("/")
+        return Path(snakemake.params.folders[top], rest)
+
+    files = [f"results/{Path(snakemake.input[name]).name}" for name in ("dictionary", "content", "edition")]
+    build_manifest(place, tables_of(snakemake.config), files, snakemake.config, out)

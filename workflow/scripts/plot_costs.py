@@ -1,10 +1,8 @@
 """Plot memory and speed of the run's jobs so far."""
 
-from pathlib import Path
-
-from _job import job, named
+from _job import job, memory_table, named
 
 with job(snakemake):
     from vacuagym.publish.score_figures import plot_costs
 
-    plot_costs(Path("logs/memory.tsv"), named(snakemake.output))
+    plot_costs(memory_table(snakemake), named(snakemake.output))

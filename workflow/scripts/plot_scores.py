@@ -5,4 +5,4 @@ from _job import job, named
 with job(snakemake):
     from vacuagym.publish.score_figures import plot_scores
 
-    plot_scores(**named(snakemake.input), out=named(snakemake.output))
+    plot_scores(**named(snakemake.input), families=snakemake.params.families, out=named(snakemake.output))

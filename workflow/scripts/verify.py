@@ -8,7 +8,7 @@ with job(snakemake):
     from vacuagym.errors import InputError
     from vacuagym.publish import manifest
 
-    results = Path("results")
+    results = Path(snakemake.params.results)
     damaged = list(manifest.remove_damaged(results))
     for path, reason in damaged[:100]:
         print(path, reason)

@@ -15,7 +15,7 @@ RESULTS = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     default="results",
     show_default=True,
-    help="Folder with the results of a run.",
+    help="Folder with the results of a run, or a release.",
 )
 MEMORY = click.option(
     "--memory",
@@ -36,12 +36,13 @@ def cli() -> None:
 @cli.command()
 @RESULTS
 @click.option("--remove", is_flag=True, help="Delete damaged files, so that the next run makes them again.")
-def verify(results: Path, remove: bool) -> None:
+@click.option("--edition", help="Compare the values with those of an edition too, for example 1.0.")
+def verify(results: Path, remove: bool, edition: str | None) -> None:
     """Check every file against the manifest.
 
-    The exit status is 1 if any file is missing, damaged or not in the manifest.
+    The exit status is 1 if any file is missing, damaged or not in the manifest, or if values are not those of the edition.
     """
-    from vacuagym.publish import manifest
+    from vacuagym.publish import editions, manifest
 
     found = list((manifest.remove_damaged if remove else manifest.damaged)(results))
     todo = "deleted; rerun the workflow" if remove else "delete it with verify --remove, then rerun the workflow"
@@ -51,6 +52,13 @@ def verify(results: Path, remove: bool) -> None:
         sys.exit(1)
     described = manifest.load(results)
     click.echo(f"{len(described['shards'] + described['files'])} files are as the manifest says")
+    if edition:
+        found = list(editions.differences(editions.content_of(manifest.run_of(results)), edition))
+        for line in found:
+            click.echo(line)
+        if found:
+            sys.exit(1)
+        click.echo(f"every value is that of edition {edition}")
 
 
 @cli.command()
@@ -73,9 +81,13 @@ def memory(table: Path) -> None:
 @cli.command()
 @click.argument("predictions", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--split", required=True, help="Name of the split, for example iid.")
+@click.option("--task", default="stability", show_default=True, help="Name of the task.")
+@click.option("--dataset", help="Dataset that is predicted.  [default: all]")
 @click.option("--part", default="test", show_default=True, help="Part of the split that is predicted.")
 @click.option(
-    "--dataset", "datasets", multiple=True, help="Dataset that is predicted; may be repeated.  [default: all]"
+    "--against",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Other predictions of the same rows, to compare with.",
 )
 @RESULTS
 @click.option(
@@ -83,20 +95,20 @@ def memory(table: Path) -> None:
 )
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of the bootstrap.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON.")
-def evaluate(predictions, split, part, datasets, results, resamples, seed, as_json) -> None:
-    """Score the file PREDICTIONS on one part of a split.
+def evaluate(predictions, split, task, dataset, part, against, results, resamples, seed, as_json) -> None:
+    """Score the file PREDICTIONS of a task on one part of a split.
 
-    PREDICTIONS is a parquet file with one row per row of the label tables in the part. Its columns are dataset,
-    geometry_id, sample, stability (the predicted class) and, optionally, the class probabilities p_stable, p_metastable and
-    so on.
+    PREDICTIONS is a parquet or CSV file with one row per row to predict. Its columns are dataset, geometry_id, for draws
+    sample, and the targets of the task: for the task stability the column stability or the probabilities p_stable,
+    p_metastable and so on, or both.
 
-    The scores are macro-averaged F1 and balanced accuracy; with probabilities also log loss and expected calibration
-    error. Each has a 95 % interval from resampling duplicate groups. Rows whose class is undecided or not under
-    control are not scored.
+    Every metric of the task has a 95 % interval from resampling duplicate groups. Rows that take no part in the task may be
+    predicted or left out.
     """
     from vacuagym.benchmark import scoring
+    from vacuagym.benchmark.loading import load_task
 
-    report = scoring.evaluate(predictions, split, results, part, datasets or None, resamples, seed)
+    report = load_task(task, dataset, split, results).evaluate(predictions, against, part, resamples, seed)
     click.echo(json.dumps(report, indent=1) if as_json else scoring.as_text(report))
 
 
@@ -126,6 +138,20 @@ def describe(name: str | None, results: Path) -> None:
 
     for line in overview.describe(results, name):
         click.echo(line)
+
+
+@cli.command()
+@click.option("--family", required=True, help="Family of the geometries, for example ks.")
+@click.argument("source", type=click.Path(exists=True, path_type=Path))
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def convert(family: str, source: Path, out: Path) -> None:
+    """Convert the geometries of SOURCE to the parquet file OUT.
+
+    SOURCE is a file of text or parquet, or a folder of such files, of any size. Every geometry is checked.
+    """
+    from vacuagym.geometry import FAMILIES, sources
+
+    click.echo(f"{sources.convert(FAMILIES[family], source, out):,} geometries in {out}")
 
 
 def main() -> None:

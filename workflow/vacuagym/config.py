@@ -7,7 +7,7 @@ The JSON schema (`workflow/schemas/config.schema.json`), the defaults (`config/c
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -16,8 +16,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.errors import InputError
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import COMPLETE_FAMILIES, FAMILIES, is_own
+from vacuagym.geometry.family import Family
 from vacuagym.geometry.lists import list_files
+from vacuagym.geometry.sources import files_of
 from vacuagym.models import MODELS
 from vacuagym.models.parameters import complete
 from vacuagym.schema import CLASSES
@@ -35,9 +37,11 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def _section(name: str, meaning: str, keys: Mapping[str, tuple], values: str = "a mapping") -> tuple:
+def _section(
+    name: str, meaning: str, keys: Mapping[str, tuple], values: str = "a mapping", base: type[BaseModel] = _Section
+) -> tuple:
     """A section with these keys; its default is made of theirs."""
-    section = create_model(name, __base__=_Section, **keys)
+    section = create_model(name, __base__=base, **keys)
     return _key(section, meaning, values, section())
 
 
@@ -54,8 +58,28 @@ def _share(default: float, meaning: str) -> tuple:
     return _key(float, meaning, "a number from 0 to 1", default, ge=0.0, le=1.0)
 
 
-class _Dataset(_Section):
-    source: Annotated[str, Field(min_length=1)]
+_OPEN = [name for name, family in FAMILIES.items() if family.entries]  # to geometries of the user's own
+_Source = Annotated[str, Field(min_length=1)]
+_AtLeast1 = Annotated[int, Field(ge=1)]
+
+
+class _OwnDataset(_Section):
+    family: Literal[tuple(_OPEN)]
+    source: _Source
+
+
+class _Datasets(_Section):
+    """Keys besides the declared ones are datasets of the user's own."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    __pydantic_extra__: dict[str, _OwnDataset | None] = Field(init=False)
+
+
+class _Thresholds(_Section):
+    """Keys besides the declared ones are datasets of the user's own."""
+
+    model_config = ConfigDict(extra="allow", strict=True)
+    __pydantic_extra__: dict[str, _AtLeast1 | None] = Field(init=False)
 
 
 class _Resources(_Section):
@@ -63,19 +87,42 @@ class _Resources(_Section):
     mem_mb: Annotated[int, Field(ge=50)]
 
 
-_Limits = create_model(
-    "Limits", __base__=_Section, **{name: (Annotated[int | None, Field(ge=1)], None) for name in FAMILIES}
-)
-
-_DATASETS = {
-    name: _key(
-        _Dataset | None,
+def _dataset(family: Family) -> tuple:
+    """The key of a dataset that the project has itself: its name says the family."""
+    section = create_model(
+        family.name,
+        __base__=_Section,
+        family=(Annotated[Literal[family.name], Field(exclude=True)], family.name),
+        source=(_Source, ...),
+    )
+    return _key(
+        section | None,
         f"{family.text}, {family.count:,}. `source` is `generate`, or {family.source}.",
         "`{source: …}`, or null to leave the dataset out",
-        _Dataset(source="generate"),
+        section(source="generate"),
     )
-    for name, family in FAMILIES.items()
-}
+
+
+_DATASETS = {name: _dataset(family) for name, family in COMPLETE_FAMILIES.items()}
+_OWN = (
+    "A dataset of your own: the name is yours, the family one of "
+    f"{', '.join(f'`{name}`' for name in _OPEN)}, and the source a file or a folder of files, "
+    "see [docs/own-geometries.md](../docs/own-geometries.md).",
+    "`{family: …, source: …}`, or null to leave the dataset out",
+)
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+# Of tables, beside which the name of a dataset would stand, and of all datasets together.
+_TAKEN = (
+    "all",
+    "geometries",
+    "features",
+    "labels",
+    "stability",
+    "splits",
+    "split_classes",
+    "baselines",
+    "active_learning",
+)
 _MODEL = {
     "name": _key(
         Literal[tuple(MODELS)],
@@ -94,26 +141,29 @@ _MODEL = {
 _THRESHOLDS = {
     split.name: _section(
         split.name,
-        f"Smallest {split.measure} that is held out, by dataset; null: nothing is held out.",
+        f"Smallest {split.measure} that is held out, by dataset; null: nothing is held out. The default of a dataset of your "
+        "own is that of its family.",
         {
             name: _key(int | None, "", "an integer of at least 1, or null", threshold, ge=1)
-            for name, threshold in split.thresholds(FAMILIES).items()
+            for name, threshold in split.thresholds(COMPLETE_FAMILIES).items()
         },
         "a mapping from datasets to integers of at least 1, or null",
+        _Thresholds,
     )
     for split in SPLITS.values()
     if split.measure
 }
 _BASELINES = {
     "train_rows": _integer(10_000, 1, 1_000_000, "Rows a model is fitted on, at most."),
+    "test_rows": _integer(100_000, 1, 10_000_000, "Scored rows of the test part, at most."),
     "seeds": _integer(5, 1, 1000, "Seeds: as many samples of training rows, and fits of each model."),
 }
 _ACTIVE_LEARNING = {
-    "pool_rows": _integer(5000, 1, 1_000_000, "Rows of the training part that may be asked for."),
+    "pool_rows": _integer(5000, 1, 1_000_000, "Rows of the training part that may be asked about."),
     "test_rows": _integer(5000, 1, 1_000_000, "Scored rows of the test part, at most."),
-    "first_rows": _integer(100, 1, 1_000_000, "Rows asked for at first, at random."),
-    "batch_rows": _integer(50, 1, 1_000_000, "Rows asked for in each round."),
-    "rounds": _integer(8, 1, 1000, "Rounds."),
+    "first_rows": _integer(100, 1, 1_000_000, "Rows asked about at first, at random."),
+    "batch_rows": _integer(100, 1, 1_000_000, "Rows asked about in each round."),
+    "rounds": _integer(9, 1, 1000, "Rounds."),
     "seeds": _integer(5, 1, 1000, "Seeds: as many curves of each strategy."),
 }
 _VALIDATION = {
@@ -149,16 +199,18 @@ _RULES = {  # memory in MB, and what a job does
     "compile_code": (600, "Compiling the code of one family or of the label model, once."),
     "build_geometries": (450, "Generating a dataset, or reading its list."),
     "build_features": (450, "One shard of features."),
-    "label_vacua": (450, "One shard of labels."),
+    "label_vacua": (600, "One shard of labels; where the code is not compiled for these sources, compiling too."),
     "build_split": (250, "One split."),
+    "build_protocol": (250, "One published protocol."),
     "count_split_classes": (250, "The classes of every part of every split."),
-    "score_baselines": (900, "All baselines on one dataset and split."),
+    "score_baselines": (900, "All baselines of one task on one dataset and split."),
     "collect_baselines": (250, "The table of the baselines."),
     "scan_active_learning": (900, "Active learning on one dataset."),
     "collect_active_learning": (250, "The table of active learning."),
     "build_data_dictionary": (250, "The data dictionary."),
     "count_labels": (300, "The counts of the labels."),
     "validate_labels": (300, "The checks of the labels."),
+    "hash_content": (300, "The hashes of the values."),
     "build_manifest": (250, "The manifest."),
     "verify": (200, "The check of every file against the manifest."),
     "build_release": (300, "The release."),
@@ -177,7 +229,7 @@ Config = create_model(
     "Config",
     __base__=_Section,
     n_limit=_key(
-        Annotated[int, Field(ge=1)] | None | _Limits,
+        _AtLeast1 | None | dict[str, _AtLeast1 | None],
         "Geometries per dataset. The rows of a limited run are the first of a fixed pseudo-random order, so they are a fair "
         "sample, and exactly the first rows of a larger run. Obeyed before anything is loaded.",
         "an integer of at least 1, null for all, or a mapping from every dataset of the run to one of these",
@@ -197,18 +249,18 @@ Config = create_model(
         1_000_000,
         "Geometries per parquet shard and job. Shards that are full stay valid when `n_limit` grows.",
     ),
-    datasets=_section("datasets", "The datasets of the run. A dataset that is null is left out.", _DATASETS),
+    datasets=_section(
+        "datasets", "The datasets of the run. A dataset that is null is left out.", _DATASETS, base=_Datasets
+    ),
     model=_section("model", "The label model.", _MODEL),
     splits=_section(
         "splits",
         "Thresholds of the splits that hold out a dataset's largest geometries; a geometry that reaches its dataset's "
-        "threshold is in the test part.",
+        "threshold is held out.",
         _THRESHOLDS,
     ),
     baselines=_section("baselines", "The reference scores of `snakemake baselines`.", _BASELINES),
-    active_learning=_section(
-        "active_learning", "The learning curves of `snakemake active_learning`.", _ACTIVE_LEARNING
-    ),
+    active_learning=_section("active_learning", "The searches of `snakemake active_learning`.", _ACTIVE_LEARNING),
     validation=_section(
         "validation",
         "What the labels must pass, dataset by dataset; the workflow stops with a message that names the check otherwise. "
@@ -249,9 +301,15 @@ def read_config(*configs: Path | Mapping) -> dict:
     except ValidationError as error:
         reasons = dict.fromkeys(_explain(entry, given) for entry in error.errors())
         raise InputError("config", "; ".join(filter(None, reasons))) from None
-    config["datasets"] = _with_paths(config["datasets"])
+    datasets = config["datasets"] = _with_paths(config["datasets"])
     if isinstance(config["n_limit"], dict):
-        _check_limits(given["n_limit"], [name for name, settings in config["datasets"].items() if settings])
+        _check_known("n_limit", config["n_limit"], datasets)
+        _check_limits(config["n_limit"], [name for name, settings in datasets.items() if settings])
+    for split, thresholds in config["splits"].items():
+        _check_known(f"splits.{split}", thresholds, datasets)
+        for name, settings in datasets.items():
+            if settings:
+                thresholds.setdefault(name, FAMILIES[settings["family"]].thresholds.get(split))
     complete(config["model"]["name"], MODELS[config["model"]["name"]].parameters, config["model"]["parameters"])
     return config
 
@@ -286,26 +344,51 @@ def _with_paths(datasets: Mapping[str, Mapping | None]) -> dict[str, dict | None
     """The datasets, with the paths of their lists checked and ``~`` in them replaced."""
     if not any(datasets.values()):
         raise InputError("config key datasets", "leaves every dataset out; give at least one of them a source")
+    for name, settings in datasets.items():
+        if settings:
+            _check_name(name, settings.setdefault("family", name))
     return {
-        name: settings and {"source": _checked_source(name, settings["source"])} for name, settings in datasets.items()
+        name: settings
+        and settings | {"source": _checked_source(name, FAMILIES[settings["family"]], settings["source"])}
+        for name, settings in datasets.items()
     }
 
 
-def _checked_source(dataset: str, source: str) -> str:
-    if source == "generate":
+def _check_name(dataset: str, family: str) -> None:
+    """Raise an InputError unless the dataset may have its name."""
+    where = f"config key datasets.{dataset}"
+    if not _NAME.fullmatch(dataset) or dataset in _TAKEN:
+        expected = "small letters, digits and underscores, a letter first, at most 40"
+        raise InputError(where, f"is no name of a dataset: expected {expected}, and none of {', '.join(_TAKEN)}")
+    if dataset in FAMILIES and dataset != family:
+        raise InputError(
+            where, f"is the name of a family, and the dataset is of the family {family}; name it otherwise"
+        )
+
+
+def _check_known(section: str, keys: Iterable[str], datasets: Mapping[str, Mapping | None]) -> None:
+    """Raise an InputError unless the keys of a section are names of datasets."""
+    unknown = [f"unknown key {_short(f'{section}.{key}')}" for key in keys if key not in datasets]
+    if unknown:
+        raise InputError("config", f"{'; '.join(unknown)}, allowed here: {', '.join(datasets)}")
+
+
+def _checked_source(dataset: str, family: Family, source: str) -> str:
+    where, path = f"config key datasets.{dataset}.source", Path(os.path.expanduser(source))
+    own = is_own(dataset, family.name)
+    if source == "generate" and not own:
         return source
-    where, family, path = f"config key datasets.{dataset}.source", FAMILIES[dataset], Path(os.path.expanduser(source))
-    if not family.list_names:
+    if not own and not family.list_names:
         raise InputError(where, f"is {_short(source)}, but there is no published list; expected generate")
     if set("{}") & set(source):
         raise InputError(
             where, f"{_short(source)} holds a brace, which Snakemake takes for a wildcard; rename or link it"
         )
+    expected = "a file or a folder of files" if own else f"generate, or {family.source.replace('`', '')}"
     try:
-        list_files(path, family.list_names)
+        files_of(path) if own else list_files(path, family.list_names)
     except InputError as error:
-        expected = family.source.replace("`", "")
-        raise InputError(where, f"{_short(str(path))} {error.reason}; expected generate, or {expected}") from None
+        raise InputError(where, f"{_short(str(path))} {error.reason}; expected {expected}") from None
     return str(path)
 
 
@@ -359,18 +442,28 @@ def _explain(error: Mapping, given: Mapping) -> str:
     if is_no_text or error["type"] == "extra_forbidden":
         return f"unknown key {_short(name)}, allowed here: {', '.join(_keys_of(path[:-1]))}"
     if error["type"] == "missing":
-        return f"key {name!r} lacks {error['loc'][-1]}"
+        return f"key {name!r} lacks {error['loc'][-1]}, expected {_expected(path)}"
     if isinstance(value, Mapping) and error["type"] in ("int_type", "model_type") and path == ["n_limit"]:
         return ""  # the mapping's own errors say what is wrong
-    expected = [values for key, _, values, _ in described() if name == key or name.startswith(f"{key}.")][-1]
-    return f"key {name!r} is {_short(value)}, expected {expected.replace('`', '')}"
+    return f"key {name!r} is {_short(value)}, expected {_expected(path)}"
+
+
+def _expected(path: list[str]) -> str:
+    """The values that a key takes, in words."""
+    if path[0] == "datasets" and len(path) > 1 and path[1] not in _DATASETS:
+        return f"{_OWN[1]}; the datasets of the project are {', '.join(_DATASETS)}".replace("`", "")
+    name = ".".join(path)
+    return [values for key, _, values, _ in described() if name == key or name.startswith(f"{key}.")][-1].replace(
+        "`", ""
+    )
 
 
 def _keys_of(path: list[str]) -> list[str]:
     """The keys that are allowed in a section."""
     section: Any = Config
     for part in path:
-        section = section.model_fields[part].annotation
+        field = section.model_fields.get(part)
+        section = field.annotation if field else _OwnDataset
         options = [section, *getattr(section, "__args__", ())]
         section = next(option for option in options if isinstance(option, type) and issubclass(option, BaseModel))
     return list(section.model_fields)
@@ -396,6 +489,8 @@ def described(section: type[BaseModel] = Config, prefix: str = "") -> Iterator[t
         type_ = field.annotation
         if isinstance(type_, type) and issubclass(type_, BaseModel) and type_ is not _Resources:
             yield from described(type_, f"{prefix}{name}.")
+    if issubclass(section, _Datasets):
+        yield f"{prefix}NAME", *_OWN, None
 
 
 def schema_text() -> str:

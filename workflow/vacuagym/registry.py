@@ -1,4 +1,4 @@
-"""Records by name: the families, splits, label models and baselines there are."""
+"""Records by name: the families, splits, tasks, label models and baselines there are."""
 
 from importlib import import_module
 

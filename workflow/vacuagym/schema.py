@@ -8,9 +8,10 @@ from vacuagym.errors import InputError
 
 # what they mean is said by the label models
 CLASSES = ("stable", "metastable", "saddle", "unstable", "runaway", "marginal", "failed", "not_applicable")
+VACUA = ("stable", "metastable")
 UNDECIDED = ("marginal", "failed", "not_applicable")  # never scored
 WITH_POINT = ("stable", "metastable", "saddle", "unstable", "marginal")  # classes that speak of a critical point
-PARTS = ("train", "val", "test")
+PARTS = ("train", "val", "ood_val", "test")  # ood_val: distributed as test, where a split shifts the distribution
 
 KEY, FEATURE, COUPLING, OUTCOME = "key", "feature", "coupling", "outcome"
 

@@ -8,7 +8,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import COMPLETE_FAMILIES
 from vacuagym.geometry.triangulations import kahler_cone
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -115,7 +115,7 @@ def check_runaway(row, geometry):
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(("least", "most", "count"), [(1, 20, 100), (21, 60, 5)], ids=["up to 20", "above"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", COMPLETE_FAMILIES)
 def test_rows_in_sixty_digits(name, least, most, count):
     features, checked = some_features(name, 4 * count, least, most, seed=8), 0
     runaways = 0

@@ -11,7 +11,7 @@ import scipy.optimize
 import scipy.stats
 
 from vacuagym.errors import InputError
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import COMPLETE_FAMILIES, FAMILIES
 from vacuagym.geometry.family import THREEFOLD
 from vacuagym.geometry.triangulations import kahler_cone, triangulate
 from vacuagym.models.parameters import pack
@@ -34,13 +34,13 @@ from threefolds import (
     some_features,
 )
 
-NEF = [name for name in FAMILIES if name not in TORIC]
+NEF = [name for name in COMPLETE_FAMILIES if name not in TORIC]
 
 
 @pytest.fixture(scope="module")
 def few():
     """Features of 20 geometries of each family."""
-    return {name: some_features(name, 20) for name in FAMILIES}
+    return {name: some_features(name, 20) for name in COMPLETE_FAMILIES}
 
 
 def theory_of(row, kappa, chi):
@@ -65,7 +65,7 @@ def type_of(row, value, masses, theory, t):
     return "ads_bf_stable_tachyonic" if masses.min() >= -0.75 * abs(value) else "ads_saddle"
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", COMPLETE_FAMILIES)
 def test_rows_are_critical_points_of_the_full_potential(few, name):
     """The restriction to the ray is consistent, and the masses across it are those of the full 2n x 2n problem."""
     draws, checked, types = 6, 0, set()
@@ -156,7 +156,7 @@ def same(left, right, but=()):
     )
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", COMPLETE_FAMILIES)
 def test_rows_do_not_depend_on_number_batch_and_order(few, name):
     features = few[name]
     order = np.random.default_rng(1).permutation(20)
@@ -168,7 +168,7 @@ def test_rows_do_not_depend_on_number_batch_and_order(few, name):
     assert [column.name for column in MODEL.columns] == list(whole)
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", COMPLETE_FAMILIES)
 def test_draws_are_keyed_by_geometry_key_and_seed(few, name):
     known = label(name, few[name], 4)
     for other in (
@@ -214,7 +214,7 @@ PERMUTED = {
 }
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", COMPLETE_FAMILIES)
 def test_a_geometry_written_otherwise_has_the_same_key_and_labels(name):
     rng = np.random.default_rng(5)
     every = geometries(name)
@@ -239,7 +239,7 @@ def keys_of(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", COMPLETE_FAMILIES)
 def test_keys_are_unique(name):
     keys = keys_of(name)
     assert len(keys) == FAMILIES[name].count == len(np.unique(keys)) and (keys >= 0).all()
@@ -248,7 +248,7 @@ def test_keys_are_unique(name):
 # --- the table ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", COMPLETE_FAMILIES)
 def test_column_types(few, name):
     table = label(name, few[name], 2)
     for column in MODEL.columns:
@@ -257,7 +257,7 @@ def test_column_types(few, name):
         assert column.type == ("string" if found.startswith("<U") else found), column.name
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", COMPLETE_FAMILIES)
 def test_classes_are_what_their_columns_say(name):
     table = label(name, some_features(name, 400, 1, 500), 5)
     v, kind = table["potential_value"], table["vacuum_type"]
@@ -313,7 +313,7 @@ def test_uplift_is_measured_by_the_depth_of_the_reference(kind, toric, power):
 # --- the ray ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", COMPLETE_FAMILIES)
 def test_transverse_spectrum_against_forty_digits(few, name):
     table = rows_of(label(name, few[name], 1))
     for row, labelled in zip(rows_of(few[name]), table, strict=True):
@@ -382,6 +382,6 @@ def test_a_family_without_intersection_numbers_is_an_error():
         MODEL.reads(replace(family, name="g2", features=without))
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", COMPLETE_FAMILIES)
 def test_the_key_is_read(name):
     assert "geometry_key" in MODEL.reads(FAMILIES[name])

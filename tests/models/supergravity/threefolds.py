@@ -4,11 +4,11 @@ from functools import cache
 
 import numpy as np
 
-from vacuagym.geometry import FAMILIES
+from vacuagym.geometry import COMPLETE_FAMILIES, FAMILIES
 from vacuagym.models.supergravity import MODEL, labels
 from vacuagym.tables.arrays import Ragged, n_rows, take
 
-TORIC = [name for name, family in FAMILIES.items() if family.is_toric]
+TORIC = [name for name, family in COMPLETE_FAMILIES.items() if family.is_toric]
 PARAMETERS = {name: parameter.default for name, parameter in MODEL.parameters.items()}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from vacuagym.benchmark.scored import is_scored, label_reads
+from vacuagym.benchmark.splits import SPLITS
 from vacuagym.errors import InputError
 from vacuagym.schema import CLASSES, KEY, PART, PARTS, Column
 from vacuagym.tables.frames import Run, read_draws, read_run
@@ -83,7 +84,8 @@ def _count_draws(run: Run) -> pl.DataFrame:
 def _class_table(counts: pl.DataFrame, splits: Iterable[str], datasets: Iterable[str]) -> pl.DataFrame:
     """The rows of `CLASS_COLUMNS` for every split, part, dataset and class, of counts as of `_count_draws`."""
     part, numbers = ["split", "part", "dataset"], ["geometries", "rows", "count"]
-    rows = list(product(splits, PARTS, [*datasets, "all"], CLASSES))
+    parts_of = [(split, part) for split in splits for part in SPLITS[split].parts]
+    rows = [(*one, *other) for one, other in product(parts_of, list(product([*datasets, "all"], CLASSES)))]
     nothing = pl.DataFrame(rows, [*part, "stability"], orient="row").with_columns(pl.lit(0).alias(n) for n in numbers)
     found = [
         counts.select(

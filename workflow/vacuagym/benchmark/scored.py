@@ -8,7 +8,9 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from vacuagym.schema import UNDECIDED
+from vacuagym.schema import UNDECIDED, Column
+
+SCORED = Column("scored", "bool", "1", "Whether the row counts: its class is decided, and its vacuum under control.")
 
 
 def label_reads(columns: Iterable[str]) -> list[str]:
@@ -18,5 +20,7 @@ def label_reads(columns: Iterable[str]) -> list[str]:
 
 def is_scored(columns: Iterable[str]) -> pl.Expr:
     """Whether a row is scored, bool, of a frame that has the columns `label_reads` of a label table with ``columns``."""
+    if SCORED.name in columns:  # a release has the answer, and not the reasons
+        return pl.col(SCORED.name)
     _, *controlled = label_reads(columns)
     return pl.all_horizontal(~pl.col("stability").is_in(UNDECIDED), *controlled)

@@ -1,6 +1,6 @@
 """What the project knows of a family of geometries."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -24,10 +24,15 @@ class Family:
     name: str  # of the dataset
     title: str  # two or three words, for figures
     text: str  # what its geometries are; no full stop
-    count: int  # geometries in the complete list
-    source: str  # which published list its `source` may name
+    count: int | None = None  # geometries in the complete list; None if the project has none
+    source: str = ""  # which published list its `source` may name
     list_names: tuple[str, ...] = ()  # the files of that list: one, or several in a folder
-    module: str  # defines generate(), features(geometries) and, if there is a published list, read(source)
+    # Defines features(geometries); generate() if there is a count, and read(source) if there is a published list; and
+    # parse(entry) and defects(geometries) if users may have geometries of their own.
+    module: str
+    entries: Callable[[Iterable[str]], Iterator[tuple[int, str]]] | None = (
+        None  # of the lines of a user's list, with their lines
+    )
     geometry_columns: tuple[Column, ...]  # what `generate` and `read` give
     features: tuple[
         Column, ...
@@ -35,6 +40,7 @@ class Family:
     examples: Mapping[str, list]  # a few geometries: the columns `geometry_columns` as lists
     published_column: Column | None = None  # read by published_numbers(source) of the module
     thresholds: Mapping[str, int] = field(default_factory=dict)  # split -> smallest value that is held out
+    width: int | None = None  # entries of the inner lists of `geometry_columns`, where files have lists of lists
     cycle: str | None = None  # column that is a cyclic list: rotations and reflections change nothing
     bibliography: str = ""  # BibTeX of its sources
 

@@ -15,6 +15,7 @@ DIM = 4
 MAX_POINTS = 1024  # lattice points of one polytope; a reflexive one has 680 at most (hep-th/0002240)
 MAX_FACETS = 512  # while a hull grows
 MAX_VERTICES = 64  # of a reflexive polytope, and facets: sets of them are bits of a word; 36 at most (hep-th/0002240)
+MAX_COORDINATE = 1 << 9  # of a reflexive polytope in a short basis
 _WORDS = MAX_POINTS // 64
 
 
@@ -346,6 +347,38 @@ def complete_pair(polytope, dual):
     _mark_incidence(dual.points, n_dual, dual.hull, n_vertices)
     polytope.sizes[1] = n_facets
     dual.sizes[0], dual.sizes[1] = n_dual, n_vertices
+    return True
+
+
+@njit(cache=True, nogil=True)
+def is_hull(polytope, dual):
+    """Whether a pair's polytope is the hull of its points: it is, unless the hull of others has overflowed."""
+    n_points, n_facets = polytope.sizes
+    for p in range(n_points):
+        for f in range(n_facets):
+            if _value(polytope.hull.normals[f], polytope.points[p]) < 0:
+                return False
+    for v in range(dual.sizes[1]):
+        found = False
+        for p in range(n_points):
+            same = True
+            for c in range(DIM):
+                same = same and dual.normals[v, c] == polytope.points[p, c]
+            found = found or same
+        if not found:
+            return False
+    return True
+
+
+@njit(cache=True, nogil=True)
+def add_points(polytope, dual):
+    """Replace the points of which a pair's polytope is the hull by all its lattice points; returns whether there is room."""
+    n_facets, n_vertices = polytope.sizes[1], dual.sizes[1]
+    count = _dual_points(polytope.normals, n_facets, dual.normals, n_vertices, polytope.points)
+    if count < 0:
+        return False
+    _mark_incidence(polytope.points, count, polytope.hull, n_facets)
+    polytope.sizes[0] = count
     return True
 
 

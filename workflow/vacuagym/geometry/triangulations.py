@@ -20,11 +20,13 @@ import numpy as np
 from vacuagym.errors import InputError
 from vacuagym.geometry.polytopes import (
     DIM,
+    MAX_COORDINATE,
     MAX_POINTS,
     MAX_VERTICES,
     complete_pair,
     count_classes,
     hermite_basis,
+    is_hull,
     new_polytope,
     reduce_basis,
     sort_order,
@@ -38,7 +40,6 @@ MAX_TETRAHEDRA = 2048  # 1,248 at most in the families
 _SLOTS = 8192  # of the table of triangles, a power of two above 2 MAX_TETRAHEDRA
 _MAX_NUMBERS = 4096  # triple intersection numbers of a threefold that are not zero; 2,086 at most in the families
 _RANDOM_BITS = 14
-_MAX_COORDINATE = 1 << 9
 _MAX_VOLUME = 1 << 20  # bounds the determinant of any four rays, so that five terms height times determinant fit int64
 _ATTEMPTS = 100  # at heights without a tie
 
@@ -201,9 +202,9 @@ def _place_rays(polytope, fan):
     keys = np.zeros(n_rays, np.int64)
     for r in range(n_rays):
         for c in range(DIM):
-            if abs(rays[c, r]) >= _MAX_COORDINATE:
+            if abs(rays[c, r]) >= MAX_COORDINATE:
                 raise ValueError("a ray has a coordinate that is too large")
-            keys[r] = keys[r] * 2 * _MAX_COORDINATE + rays[c, r] + _MAX_COORDINATE
+            keys[r] = keys[r] * 2 * MAX_COORDINATE + rays[c, r] + MAX_COORDINATE
     by_key = np.empty(n_rays, np.int64)
     sort_order(keys, by_key)
     sorted_colours = np.empty(n_rays, np.uint64)
@@ -859,7 +860,7 @@ def triangulate(points) -> Threefold:
     points = _checked_points(points)
     polytope.points[: len(points)] = points
     polytope.sizes[0] = len(points)
-    if not (complete_pair(polytope, dual) and _is_hull(points, polytope, dual) and complete_pair(dual, polytope)):
+    if not (complete_pair(polytope, dual) and is_hull(polytope, dual) and complete_pair(dual, polytope)):
         raise InputError("points", "do not span a reflexive polytope with the origin inside")
     try:
         triangulate_pair(polytope, dual, fan)
@@ -908,16 +909,9 @@ def _checked_points(points) -> np.ndarray:
     if np.abs(exact).max(initial=0) < 1 << 24:  # the squares below fit, too
         coordinates = exact.astype(np.int64)
         reduce_basis(coordinates, np.zeros((DIM, 0), np.int64), coordinates @ coordinates.T)
-        if np.abs(coordinates).max(initial=0) < _MAX_COORDINATE:
+        if np.abs(coordinates).max(initial=0) < MAX_COORDINATE:
             return coordinates.T
-    raise InputError("points", f"reach ±{_MAX_COORDINATE} in a short basis; those of a reflexive polytope do not")
-
-
-def _is_hull(points, polytope, dual) -> bool:
-    """Whether a pair's polytope is the hull of the points: it is, unless the hull of others has overflowed."""
-    normals, vertices = polytope.normals[: polytope.sizes[1]], dual.normals[: dual.sizes[1]]
-    inside = (points @ normals.T >= -1).all()
-    return inside and set(map(tuple, vertices.tolist())) <= set(map(tuple, points.tolist()))
+    raise InputError("points", f"reach ±{MAX_COORDINATE} in a short basis; those of a reflexive polytope do not")
 
 
 def kahler_cone(row: Mapping) -> np.ndarray:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,14 @@ from vacuagym.schema import CLASSES, COUPLING, Column
 from vacuagym.tables.arrays import Columns, Ragged, concatenate, n_rows, no_values, take
 
 NOT_FINITE = "the feature {} is not finite"
+
+
+class Oracle(NamedTuple):
+    """The quantities of which the label is a function, besides the couplings; no learner may see them."""
+
+    names: tuple[str, ...]
+    reads: Callable[[Family], tuple[str, ...]]  # columns of features and labels
+    of: Callable[[Columns], np.ndarray]  # from these, one row per draw, to float64 (rows, names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,10 +40,13 @@ class LabelModel:
     classes: Mapping[str, str]  # what each of `vacuagym.schema.CLASSES` means here
     parameters: Mapping[str, Parameter]
     columns: tuple[Column, ...]  # of the label table; roles say which are couplings
+    goal: Mapping[str, str | bool]  # values of columns: the rows that a search looks for
+    goal_text: str  # what these are, a plural; no full stop
     reads: Callable[
         [Family], tuple[str, ...]
     ]  # the feature columns it reads of a family, geometry_id and geometry_key among them
     module: str
+    oracle: Oracle | None = None  # what baselines show as a ceiling
     document: str = ""  # path in the repository of the page that describes it
     bibliography: str = ""  # BibTeX of its sources
 
@@ -83,7 +95,8 @@ class Labeller:
 
         Returns
         -------
-        The columns ``model.columns``, ``draws`` rows per geometry, ordered by geometry, then draw.
+        The columns ``model.columns``, ``draws`` rows per geometry, ordered by geometry, then draw; the dataset is that
+        named as the family.
         """
         reasons = {
             row: NOT_FINITE.format(name)

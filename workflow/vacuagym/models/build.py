@@ -13,7 +13,7 @@ from vacuagym.job import progress
 from vacuagym.models import labeller
 from vacuagym.models.base import stability_shares
 from vacuagym.numerics.compiled import is_compiled, mark_compiled
-from vacuagym.schema import GEOMETRY_ID, STABILITY_COLUMNS
+from vacuagym.schema import DATASET, GEOMETRY_ID, STABILITY_COLUMNS
 from vacuagym.tables.arrays import n_rows
 from vacuagym.tables.shards import AGAIN, BATCH_ROWS, check_input, check_rows, new_shard, read_rows
 
@@ -37,13 +37,13 @@ def label_vacua(features: Path, labels: Path, stability: Path, recipe: dict) -> 
     InputError
         The shard of features is damaged or belongs to another run.
     """
-    family, model = FAMILIES[recipe["dataset"]], labeller(recipe["model"], recipe["seed"])
+    family, model = FAMILIES[recipe["family"]], labeller(recipe["model"], recipe["seed"])
     reads = model.model.reads(family)
     found = check_input(features, recipe, reads)
     if found["rows"] != recipe["rows"]:
         raise InputError(features, f"holds the rows {found['rows']}, the run expects {recipe['rows']}; {AGAIN}")
     rows = recipe["rows"][1] - recipe["rows"][0]
-    of_stability = recipe | {"table": f"stability/{family.name}"}
+    of_stability = recipe | {"table": f"stability/{recipe['dataset']}"}
     advance, written = progress(rows, "geometries"), 0
     with (
         new_shard(labels, model.model.columns, recipe, _GROUP_ROWS) as write_labels,
@@ -51,6 +51,7 @@ def label_vacua(features: Path, labels: Path, stability: Path, recipe: dict) -> 
     ):
         for batch in read_rows(features, reads, batch_rows=-(-BATCH_ROWS // model.draws)):
             table = model.label(family, batch)
+            table |= {DATASET.name: np.full(n_rows(table), recipe["dataset"])}
             write_labels(table)
             write_stability(stability_shares(table, model.draws))
             written += n_rows(table)
@@ -66,11 +67,11 @@ def compile_code(name: str) -> None:
     Parameters
     ----------
     name : str
-        Of a dataset or of a label model.
+        Of a family or of a label model.
     """
     if name in FAMILIES:
-        steps = [FAMILIES[name].functions.generate] if not is_compiled(name) else []
-        steps.append(partial(FAMILIES[name].functions.features, FAMILIES[name].example))
+        steps = [FAMILIES[name].functions.generate] if FAMILIES[name].count and not is_compiled(name) else []
+        steps.append(partial(_use_family, FAMILIES[name]))
     else:
         steps = [partial(_use_model, name, family) for family in FAMILIES.values()]
     for step in steps:
@@ -80,6 +81,12 @@ def compile_code(name: str) -> None:
         if process.exitcode:
             raise RuntimeError(f"compiling {name} failed with status {process.exitcode}, for the reason above")
     mark_compiled(name)
+
+
+def _use_family(family: Family) -> None:
+    family.functions.features(family.example)
+    if family.entries:
+        family.functions.defects(family.example)
 
 
 def _use_model(name: str, family: Family) -> None:

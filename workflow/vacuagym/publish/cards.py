@@ -10,15 +10,17 @@ from string import Template
 
 import yaml
 
+from vacuagym.benchmark.folders import VIEW
 from vacuagym.benchmark.splits import SPLITS
+from vacuagym.benchmark.tasks import TASKS
 from vacuagym.geometry import FAMILIES
+from vacuagym.geometry.family import Family
 from vacuagym.models import MODELS
 from vacuagym.models.base import LabelModel
-from vacuagym.schema import CLASSES, DRAW_KEYS, Column, names_of
+from vacuagym.schema import CLASSES, DRAW_KEYS, Column
 
 ROOT = Path(__file__).parents[3]
 TEMPLATES = Path(__file__).with_name("templates")
-VIEW = {"train": "train", "val": "validation", "test": "test"}  # part of a split -> its name in `datasets`
 VERDICTS = {True: "yes", False: "no", None: "not judged: too few rows"}
 _PARQUET = "application/x-parquet"
 
@@ -26,8 +28,8 @@ _PARQUET = "application/x-parquet"
 def texts(
     run: dict,
     checks: dict,
-    columns: Mapping[str, Sequence[Column]],
-    configs: Sequence[dict],
+    tables: Mapping[str, Sequence],
+    configs: Sequence,
     shards: Sequence,
     splits: Sequence[str],
 ) -> dict[str, str]:
@@ -39,10 +41,9 @@ def texts(
         The manifest.
     checks : dict
         The result of the validation.
-    columns : mapping of str to sequence of Column
-        The columns of each dataset.
-    configs : sequence of dict
-        Of each configuration: name, split, datasets, columns (None for all) and file patterns by part.
+    tables : mapping of str to sequence of `vacuagym.publish.release.Table`
+        The tables of each dataset.
+    configs : sequence of `vacuagym.publish.release.Config`
     shards : sequence of `vacuagym.publish.release.Shard`
         The files.
     splits : sequence of str
@@ -54,11 +55,14 @@ def texts(
         File name to content.
     """
     model, config = MODELS[run["model"]["name"]], run["config"]
-    datasets = {name: checks["datasets"][name] for name in columns}
-    rows = {name: sum(shard.rows for shard in shards if shard.dataset == name) for name in datasets}
+    datasets = {name: checks["datasets"][name] for name in tables}
+    rows = {
+        name: sum(shard.rows for shard in shards if (shard.table, shard.dataset) == ("labels", name))
+        for name in datasets
+    }
     number = {name: entry["geometries"] for name, entry in datasets.items()}
-    complete = all(number[name] == FAMILIES[name].count for name in datasets)
-    geometries = [(f"`{name}`", f"{number[name]:,}", f"{rows[name]:,}", FAMILIES[name].text) for name in datasets]
+    complete = all(number[name] == _family(run, name).count for name in datasets)
+    geometries = [(f"`{name}`", f"{number[name]:,}", f"{rows[name]:,}", _family(run, name).text) for name in datasets]
     shares = {
         name: [entry["stability"][c] / max(entry["rows"], 1) for c in CLASSES] for name, entry in datasets.items()
     }
@@ -66,8 +70,13 @@ def texts(
     judged = [
         (c["check"], c["dataset"], f"{c['value']:.6g}", c["condition"], VERDICTS[c["passed"]]) for c in checks["checks"]
     ]
-    inputs = {name: ", ".join(f"`{column}`" for column in entry["inputs"]) for name, entry in datasets.items()}
     of_configs = [_config_row(config, shards, splits) for config in configs]
+    there = {name: [column for table in some for column in table.columns] for name, some in tables.items()}
+    tasks = [
+        (f"`{task.name}`", task.row, task.text)
+        for task in TASKS.values()
+        if any(task.applies(name, columns) for name, columns in there.items())
+    ]
     values = {
         "version": run["version"],
         "seed": run["seed"],
@@ -77,30 +86,35 @@ def texts(
         "n_rows": f"{sum(rows.values()):,}",
         "n_geometries": f"{sum(number.values()):,}",
         "n_datasets": len(datasets),
-        "families": "; ".join(FAMILIES[name].text for name in datasets),
+        "families": "; ".join(dict.fromkeys(_family(run, name).text for name in datasets)),
         "geometry_table": _table(("dataset", "geometries", "rows", "what"), geometries),
         "label_note": model.text,
         "toy_note": model.toy_text,
-        "example": next((config["name"] for config in configs if config["columns"] is None), configs[0]["name"]),
+        "example": next((config.name for config in configs if len(config.datasets) == 1), configs[0].name),
         "example_dataset": next(iter(datasets)),
-        "config_table": _table(("configuration", *VIEW.values()), of_configs),
+        "task_table": _table(("task", "one row per", "what"), tasks),
+        "config_table": _table(("configuration", "columns", *VIEW.values()), of_configs),
         "split_list": "\n".join(f"- `{split}`: {_split_text(split, config)}" for split in splits),
         "split_names": ", ".join(f"`{split}`" for split in splits),
-        "input_columns": "\n".join(f"- `{name}`: {names}" for name, names in inputs.items()),
         "class_table": _table(("class", *datasets), classes),
         "check_table": _table(("check", "dataset", "value", "condition", "passed"), judged),
-        "citations": citations(run, columns).strip(),
+        "citations": citations(run, tables).strip(),
         "size": _size(sum(rows.values())),
         "configs": _configs_text(configs),
+        "features": _features_text(configs, tables),
     }
     return {
         "README.md": _filled("README.md", values),
         "DATASHEET.md": _filled("DATASHEET.md", values),
         "LABELS.md": _label_text(model),
-        "CITATION.bib": citations(run, columns),
+        "CITATION.bib": citations(run, tables),
         "LICENSE": (ROOT / "LICENSE").read_text(encoding="utf-8"),
-        "croissant.json": json.dumps(croissant(run, columns, shards, values), indent=1, ensure_ascii=False) + "\n",
+        "croissant.json": json.dumps(croissant(run, tables, shards, values), indent=1, ensure_ascii=False) + "\n",
     }
+
+
+def _family(run: dict, dataset: str) -> Family:
+    return FAMILIES[run["config"]["datasets"][dataset]["family"]]
 
 
 def _label_text(model: LabelModel) -> str:
@@ -120,10 +134,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _config_row(config, shards, splits) -> tuple[str, ...]:
-    k = splits.index(config["split"])
-    mine = [shard for shard in shards if shard.dataset in config["datasets"]]
+    k = splits.index(config.split)
+    mine = [shard for shard in shards if shard.table == config.table and shard.dataset in config.datasets]
     rows = (sum(shard.rows for shard in mine if shard.parts[k] == part) for part in VIEW)
-    return (f"`{config['name']}`", *(f"{count:,}" for count in rows))
+    return (f"`{config.name}`", str(len(config.columns)), *(f"{count:,}" if count else "" for count in rows))
 
 
 def _split_text(split: str, config: dict) -> str:
@@ -132,16 +146,34 @@ def _split_text(split: str, config: dict) -> str:
     return SPLITS[split].text + (f" The smallest held out is {limits}." if limits else "")
 
 
-def _configs_text(configs: Sequence[dict]) -> str:
+def _configs_text(configs: Sequence) -> str:
     """The configurations as the YAML at the head of a dataset card has them, which `datasets` and its hub read."""
     entries = []
     for number, config in enumerate(configs):
-        entry = {"config_name": config["name"]} | ({"default": True} if number == 0 else {})
-        entry["data_files"] = [{"split": VIEW[part], "path": list(paths)} for part, paths in config["files"].items()]
-        if config["columns"] is not None:
-            entry["columns"] = list(config["columns"])  # a list of its own: YAML writes a shared one as a reference
+        entry = {"config_name": config.name} | ({"default": True} if number == 0 else {})
+        entry["data_files"] = [{"split": VIEW[part], "path": list(paths)} for part, paths in config.files.items()]
+        entry["columns"] = list(config.columns)  # a list of its own: YAML writes a shared one as a reference
         entries.append(entry)
     return yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=120).strip()
+
+
+def _features_text(configs: Sequence, tables: Mapping[str, Sequence]) -> str:
+    """The types of the columns of every configuration, as the head of a dataset card has them; classes by name."""
+    entries = []
+    for config in configs:
+        table = next(table for table in tables[config.datasets[0]] if table.name == config.table)
+        types = {column.name: column.type for column in table.columns}
+        features = [{"name": name, **_feature(name, types[name])} for name in config.columns]
+        entries.append({"config_name": config.name, "features": features})
+    return yaml.safe_dump(entries, sort_keys=False, allow_unicode=True, width=120).strip()
+
+
+def _feature(name: str, type_: str) -> dict:
+    if name == "stability":
+        return {"dtype": {"class_label": {"names": {str(k): label for k, label in enumerate(CLASSES)}}}}
+    if type_.startswith("list<"):
+        return {"list": type_[5:-1]}
+    return {"dtype": type_}
 
 
 def _size(rows: int) -> str:
@@ -153,7 +185,10 @@ def _size(rows: int) -> str:
 
 def citations(run: dict, datasets: Iterable[str]) -> str:
     """BibTeX of the benchmark itself, then of the sources of its geometries and of its label model."""
-    sources = [FAMILIES[name].bibliography for name in datasets] + [MODELS[run["model"]["name"]].bibliography]
+    sources = [
+        *dict.fromkeys(_family(run, name).bibliography for name in datasets),
+        MODELS[run["model"]["name"]].bibliography,
+    ]
     return "\n\n".join(text.strip() for text in (_own_citation(run), *sources) if text.strip()) + "\n"
 
 
@@ -161,12 +196,12 @@ def _own_citation(run: dict) -> str:
     return _filled("vacuagym.bib", {"version": run["version"]}).strip()
 
 
-def croissant(run: dict, columns: Mapping[str, Sequence[Column]], shards: Sequence, values: Mapping) -> dict:
-    """Describe the release as Croissant 1.0: every file with its hash, one record set per dataset, every column.
+def croissant(run: dict, tables: Mapping[str, Sequence], shards: Sequence, values: Mapping) -> dict:
+    """Describe the release as Croissant 1.0: every file with its hash, one record set per table, every column.
 
     Parameters
     ----------
-    run, columns, shards
+    run, tables, shards
         As of `texts`.
     values : mapping
         n_geometries, n_rows, label_note and toy_note, as text.
@@ -176,7 +211,7 @@ def croissant(run: dict, columns: Mapping[str, Sequence[Column]], shards: Sequen
             "@type": "cr:FileObject",
             "@id": shard.path,
             "name": shard.path,
-            "description": f"{shard.rows} rows of {shard.dataset}.",
+            "description": f"{shard.rows} rows of {shard.table} of {shard.dataset}.",
             "contentUrl": shard.path,
             "contentSize": f"{shard.bytes} B",
             "encodingFormat": _PARQUET,
@@ -184,27 +219,28 @@ def croissant(run: dict, columns: Mapping[str, Sequence[Column]], shards: Sequen
         }
         for shard in shards
     ]
+    named = [(f"{dataset}-{table.name}", dataset, table) for dataset, some in tables.items() for table in some]
     sets = [
         {
             "@type": "cr:FileSet",
-            "@id": f"{dataset}-files",
-            "name": f"{dataset}-files",
-            "description": f"Every file of {dataset}.",
+            "@id": f"{name}-files",
+            "name": f"{name}-files",
+            "description": f"Every file of the {table.name} of {dataset}.",
             "encodingFormat": _PARQUET,
-            "includes": f"data/{dataset}/*.parquet",
+            "includes": f"{table.name}/{dataset}/*.parquet",
         }
-        for dataset in columns
+        for name, dataset, table in named
     ]
     records = [
         {
             "@type": "cr:RecordSet",
-            "@id": dataset,
-            "name": dataset,
-            "description": f"{FAMILIES[dataset].text}; one row per draw of the couplings on a geometry.",
-            "key": [{"@id": f"{dataset}/{name}"} for name in names_of(DRAW_KEYS)],
-            "field": [_field(dataset, column) for column in described],
+            "@id": name,
+            "name": name,
+            "description": f"{_family(run, dataset).text}: {table.name}, one row per {table.row}.",
+            "key": [{"@id": f"{name}/{column.name}"} for column in table.columns if column in DRAW_KEYS],
+            "field": [_field(name, column) for column in table.columns],
         }
-        for dataset, described in columns.items()
+        for name, dataset, table in named
     ]
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     return json.loads((TEMPLATES / "croissant.json").read_text(encoding="utf-8")) | {
@@ -218,15 +254,15 @@ def croissant(run: dict, columns: Mapping[str, Sequence[Column]], shards: Sequen
     }
 
 
-def _field(dataset: str, column: Column) -> dict:
+def _field(table: str, column: Column) -> dict:
     item = column.type.removeprefix("list<").removesuffix(">")
     kinds = {"string": "sc:Text", "bool": "sc:Boolean"}
     return {
         "@type": "cr:Field",
-        "@id": f"{dataset}/{column.name}",
-        "name": f"{dataset}/{column.name}",
+        "@id": f"{table}/{column.name}",
+        "name": f"{table}/{column.name}",
         "description": column.text,
         "dataType": kinds.get(item, "sc:Float" if item.startswith("float") else "sc:Integer"),
         **({"repeated": True} if item != column.type else {}),
-        "source": {"fileSet": {"@id": f"{dataset}-files"}, "extract": {"column": column.name}},
+        "source": {"fileSet": {"@id": f"{table}-files"}, "extract": {"column": column.name}},
     }

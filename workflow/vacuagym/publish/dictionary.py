@@ -14,31 +14,38 @@ FILE = "data_dictionary.csv"
 _NAMES = ["table", "column", *Column._fields[1:]]
 
 
-def tables_of_columns(datasets: Sequence[str], model: str) -> dict[str, Sequence[Column]]:
-    """The columns of every table of a run, by the table's name."""
-    from vacuagym.benchmark import active_learning, baselines, class_counts, splits
+def tables_of_columns(datasets: Mapping[str, str], model: str) -> dict[str, Sequence[Column]]:
+    """The columns of every table of a run, by the table's name; ``datasets`` are names with those of their families."""
+    from vacuagym.benchmark import baselines, class_counts, search, splits
     from vacuagym.geometry import FAMILIES
     from vacuagym.models import MODELS
 
-    tables = {f"features/{name}": FAMILIES[name].feature_columns for name in datasets}
+    tables = {f"features/{name}": FAMILIES[family].feature_columns for name, family in datasets.items()}
     tables |= {f"labels/{name}": MODELS[model].columns for name in datasets}
     tables |= {f"stability/{name}": STABILITY_COLUMNS for name in datasets}
     tables |= {"splits": splits.COLUMNS, "split_classes": class_counts.CLASS_COLUMNS}
-    return tables | {"baselines": baselines.COLUMNS, "active_learning": active_learning.COLUMNS}
+    return tables | {"baselines": baselines.COLUMNS, "active_learning": search.COLUMNS}
 
 
-def build_data_dictionary(datasets: Sequence[str], model: Mapping, out: Path) -> None:
+def build_data_dictionary(datasets: Mapping[str, str], model: Mapping, out: Path) -> None:
     """Write the data dictionary as CSV: table, column, type, unit, meaning, source, role.
 
     Parameters
     ----------
+    datasets : mapping of str to str
+        The datasets of the run, each with the name of its family.
     model : mapping
         The key ``model`` of the configuration.
     """
     tables = tables_of_columns(datasets, model["name"])
     rows = [(table, *column) for table, columns in tables.items() for column in columns]
-    write_text(out, [pl.DataFrame(rows, schema=_NAMES, orient="row").write_csv()])
+    write_text(out, [as_csv(rows)])
     print(f"{len(rows)} columns described")
+
+
+def as_csv(rows: Sequence[tuple[str, ...]]) -> str:
+    """A data dictionary as text, of rows of a table's name and what a `Column` holds."""
+    return pl.DataFrame(rows, schema=_NAMES, orient="row").write_csv()
 
 
 def read_dictionary(path: Path) -> dict[str, list[Column]]:

@@ -55,11 +55,11 @@ def one_legend(figure: Figure) -> None:
         figure.legend(found.values(), found.keys(), loc="outside upper center", ncols=len(found), frameon=False)
 
 
-def panels_of(axes: Sequence[Axes], datasets: Iterable[str]) -> dict[str, Axes]:
-    """One panel per dataset, with the family's title."""
-    panels = dict(zip(datasets, axes, strict=True))
+def panels_of(axes: Sequence[Axes], families: Mapping[str, str]) -> dict[str, Axes]:
+    """One panel per dataset, with the title of its family, of which ``families`` has the name."""
+    panels = dict(zip(families, axes, strict=True))
     for dataset, axis in panels.items():
-        axis.set_title(f"{FAMILIES[dataset].title} ({dataset})", fontsize=11)
+        axis.set_title(f"{FAMILIES[families[dataset]].title} ({dataset})", fontsize=11)
     return panels
 
 
@@ -70,7 +70,7 @@ def hodge(counts: Mapping) -> Figure:
     """h11 + h21 against the Euler number, coloured by the number of geometries; one panel per dataset."""
     datasets = counts["datasets"]
     figure, axes = new_figure(len(datasets))
-    for dataset, axis in panels_of(axes[0], datasets).items():
+    for dataset, axis in panels_of(axes[0], {name: entry["family"] for name, entry in datasets.items()}).items():
         h11, h21, number = np.array(datasets[dataset]["hodge"])  # rare pairs first
         most = max(2, number.max())
         points = axis.scatter(2 * (h11 - h21), h11 + h21, c=number, s=5, linewidths=0, norm=LogNorm(1, most))

@@ -129,6 +129,7 @@ def count_dataset(shards: Sequence[Shard], inputs: Sequence[str]) -> dict:
     binned = {name: _binned(values[name][name].to_numpy(), matrices[name]) for name in ASSOCIATED if name in values}
     kept = {name: classes.select(f"{name} {k}" for k in range(len(CUTS[name][1]))).to_numpy().T for name in cuts}
     return {
+        "family": shards[0].family,
         "geometries": total,
         "rows": classes["len"].sum(),
         "inputs": list(inputs),

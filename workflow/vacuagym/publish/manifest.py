@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from vacuagym import __version__
 from vacuagym.errors import InputError
 from vacuagym.fingerprints import file_sha256
 from vacuagym.recipes import paths_of
+from vacuagym.tables.frames import Run, read_run
 from vacuagym.tables.shards import (
     AGAIN,
     differences,
@@ -22,33 +23,35 @@ from vacuagym.tables.shards import (
     write_text,
 )
 
+Place = Callable[[str], Path]
+
 MANIFEST = "manifest.json"
-_TABLES = {"results": ("features", "labels", "stability", "splits"), "resources": ("geometries",)}
+_TABLES = {"results": ("features", "labels", "stability", "splits", "protocols"), "resources": ("geometries",)}
 
 
-def build_manifest(folder: Path, tables: Mapping[str, dict], files: Sequence[str], config: dict, out: Path) -> None:
+def build_manifest(place: Place, tables: Mapping[str, dict], files: Sequence[str], config: dict, out: Path) -> None:
     """Check the tables of a run against each other and write the manifest, which makes the run complete.
 
     Parameters
     ----------
-    folder : Path
-        Of the run.
+    place : callable
+        From a path of the run, as in results/manifest.json, to where it is: ``folder.joinpath`` for a folder of a run.
     tables : mapping of str to dict
-        The recipe of every table by its path in ``folder``: `vacuagym.recipes.tables_of` the configuration.
+        The recipe of every table by its path: `vacuagym.recipes.tables_of` the configuration.
     files : sequence of str
-        Paths in ``folder`` of the results that are no tables.
+        Paths of the results that are no tables.
     config : dict
         The configuration of the run.
     """
-    for path in remove_orphans(folder, tables):
+    for path in remove_orphans(place, tables):
         print(f"{path}: removed, it is left from a run with another configuration")
-    found = describe_run(folder, tables, files, config)
+    found = describe_run(place, tables, files, config)
     write_text(out, as_text(found))
     shards = found["shards"]
     print(f"{len(shards)} tables, {sum(entry['rows'] for entry in shards):,} rows in the manifest")
 
 
-def describe_run(folder: Path, tables: Mapping[str, dict], files: Sequence[str], config: dict) -> dict:
+def describe_run(place: Place, tables: Mapping[str, dict], files: Sequence[str], config: dict) -> dict:
     """The manifest of a run as plain data, after checking that every table belongs to the run and is whole.
 
     Parameters are those of `build_manifest`. What jobs may use is left out: it does not change what they make.
@@ -61,13 +64,13 @@ def describe_run(folder: Path, tables: Mapping[str, dict], files: Sequence[str],
     schemas, entries = {}, []
     results = {path: recipe for path, recipe in tables.items() if path.startswith("results/")}
     for path, recipe in results.items():
-        rows, _, found = read_recipe(folder / path)
+        rows, _, found = read_recipe(place(path))
         if found != recipe:
             reason = differences(found, recipe, sorted(recipe)) or "it has another recipe"
-            raise InputError(folder / path, f"does not belong to this run: {reason}; {AGAIN}")
-        schemas.setdefault(recipe["table"], read_schema(folder / path))
-        entries.append(_entry(folder, path) | {"rows": rows, "schema": recipe["table"], "recipe": recipe})
-    _check_geometries(folder, results)
+            raise InputError(place(path), f"does not belong to this run: {reason}; {AGAIN}")
+        schemas.setdefault(recipe["table"], read_schema(place(path)))
+        entries.append(_entry(place, path) | {"rows": rows, "schema": recipe["table"], "recipe": recipe})
+    _check_geometries(place, results)
     return {
         "version": __version__,
         "seed": config["seed"],
@@ -75,30 +78,30 @@ def describe_run(folder: Path, tables: Mapping[str, dict], files: Sequence[str],
         "config": {key: value for key, value in config.items() if key != "resources"},
         "schemas": schemas,
         "shards": entries,
-        "files": [_entry(folder, path) for path in files],
+        "files": [_entry(place, path) for path in files],
     }
 
 
-def _entry(folder: Path, path: str) -> dict:
-    file = folder / path
+def _entry(place: Place, path: str) -> dict:
+    file = place(path)
     relative = Path(path).relative_to("results").as_posix()
     return {"path": relative, "bytes": file.stat().st_size, "sha256": file_sha256(file)}
 
 
-def _check_geometries(folder: Path, results: Mapping[str, dict]) -> None:
+def _check_geometries(place: Place, results: Mapping[str, dict]) -> None:
     """Every geometry once in features, stability and each split and once per draw in labels, in the same order."""
     every = hashlib.sha256()
     for path in paths_of(results, "features"):
         labels, stability = (path.replace("/features/", f"/{table}/") for table in ("labels", "stability"))
-        ids = np.concatenate([batch["geometry_id"] for batch in read_rows(folder / path, ["geometry_id"])])
+        ids = np.concatenate([batch["geometry_id"] for batch in read_rows(place(path), ["geometry_id"])])
         start, stop = results[path]["rows"]
         if len(ids) != stop - start or len(np.unique(ids)) != len(ids):
-            raise InputError(folder / path, f"does not hold {stop - start} different geometries; {AGAIN}")
+            raise InputError(place(path), f"does not hold {stop - start} different geometries; {AGAIN}")
         every.update(ids.tobytes())
-        _compare(folder / stability, hashlib.sha256(ids.tobytes()))
-        _compare(folder / labels, hashlib.sha256(np.repeat(ids, results[labels]["model"]["draws"]).tobytes()))
+        _compare(place(stability), hashlib.sha256(ids.tobytes()))
+        _compare(place(labels), hashlib.sha256(np.repeat(ids, results[labels]["model"]["draws"]).tobytes()))
     for path in paths_of(results, "splits"):
-        _compare(folder / path, every)
+        _compare(place(path), every)
 
 
 def _compare(path: Path, expected) -> None:
@@ -119,7 +122,7 @@ def _strays(folder: Path, tables: Sequence[str], known: Container[str]) -> Itera
             yield from temporary_files(subfolder)
 
 
-def remove_orphans(folder: Path, tables: Mapping[str, dict]) -> Iterator[Path]:
+def remove_orphans(place: Place, tables: Mapping[str, dict]) -> Iterator[Path]:
     """Remove the tables of earlier runs of other configurations, which a reader of the folders would mix in; yields them.
 
     Raises
@@ -128,8 +131,7 @@ def remove_orphans(folder: Path, tables: Mapping[str, dict]) -> Iterator[Path]:
         A file is not one that the workflow wrote; it is left alone.
     """
     strays = (
-        _strays(folder / top, names, {path.removeprefix(f"{top}/") for path in tables})
-        for top, names in _TABLES.items()
+        _strays(place(top), names, {path.removeprefix(f"{top}/") for path in tables}) for top, names in _TABLES.items()
     )
     for path in chain(*strays):
         if path.suffix == ".parquet":
@@ -171,6 +173,13 @@ def load(results: Path) -> dict:
     except (ValueError, KeyError, AttributeError, OSError) as error:
         raise InputError(path, f"is damaged ({error}); {AGAIN}") from error
     return found
+
+
+def run_of(results: Path) -> Run:
+    """The tables of a run that stand side by side, as its manifest lists them."""
+    paths = [Path(results) / entry["path"] for entry in load(results)["shards"]]
+    names = ("features", "labels", "splits")
+    return read_run({name: [path for path in paths if path.relative_to(results).parts[0] == name] for name in names})
 
 
 def damaged(results: Path) -> Iterator[tuple[Path, str]]:

@@ -78,7 +78,7 @@ def describe(results: Path, name: str | None) -> Iterator[str]:
             same = columns.setdefault(column.name, {})
             same.setdefault((column.type, column.role, column.text), []).append(table)
     if name is None or name in datasets:
-        if name:
+        if name in FAMILIES:
             yield f"{name}: {FAMILIES[name].count:,} geometries. {FAMILIES[name].text}."
         for table, described in tables.items():
             if name is None or table.endswith(f"/{name}"):

@@ -1,8 +1,9 @@
 """The release: the tables of a run in the form in which they are published, and the texts that describe them.
 
-Layout. A row is one draw: the geometry's features, its part in every split, the couplings and the label. Rows are divided
-among files by the *tuple* of their parts. So each part of each split is a set of whole files: any split of any dataset is
-a list of file patterns, and no row is stored twice.
+Layout. `features` has one row per geometry, `labels` one row per draw with what a learner may see and what it predicts,
+`outcomes` the other columns of a draw, which no learner may see. Rows are divided among files by the *tuple* of their parts
+in the splits. So each part of each split is a set of whole files: any split of any task is a list of file patterns, and no
+row is stored twice.
 """
 
 import json
@@ -17,13 +18,18 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from vacuagym.benchmark.folders import DICTIONARY, EDITION, open_folder
+from vacuagym.benchmark.loading import LoadedTask, datasets_of, load_task
+from vacuagym.benchmark.scored import SCORED, is_scored
 from vacuagym.benchmark.splits import SPLITS
+from vacuagym.benchmark.tasks import TASKS
+from vacuagym.benchmark.tasks.base import DRAW, GEOMETRY, Task
 from vacuagym.fingerprints import file_sha256
 from vacuagym.job import progress
 from vacuagym.publish import cards, dictionary
-from vacuagym.schema import FEATURE, KEY, PART, PARTS, Column
+from vacuagym.schema import COUPLING, DRAW_KEYS, FEATURE, GEOMETRY_KEYS, KEY, Column, names_of
 from vacuagym.tables import frames
-from vacuagym.tables.frames import read_draws, read_run, to_arrow
+from vacuagym.tables.frames import read_draws, read_geometries, read_run, to_arrow
 from vacuagym.tables.shards import (
     arrow_schema,
     in_blocks,
@@ -37,12 +43,14 @@ from vacuagym.tables.shards import (
 BATCH_GEOMETRIES = 200  # whose draws are sorted at a time
 GROUP_BYTES = 500_000  # of a row group: rows differ much in length
 FILE_GROUPS = 20  # row groups per file: what it says of one takes some 70 kB of memory until it is closed
+INPUTS = "inputs.json"
 
 
 class Shard(NamedTuple):
     """One file of the release."""
 
     path: str  # relative to the release
+    table: str
     dataset: str
     parts: tuple[str, ...]  # part in each split, in the order of the splits
     rows: int
@@ -50,8 +58,17 @@ class Shard(NamedTuple):
     sha256: str
 
 
-def columns_of(dictionary: Mapping[str, Sequence[Column]], dataset: str, splits: Sequence[str]) -> list[Column]:
-    """Columns of a dataset in the release: features, parts, then what the labels add, as the run's dictionary has them.
+class Table(NamedTuple):
+    """A table of the release, of one dataset."""
+
+    name: str  # features, labels or outcomes
+    row: str  # GEOMETRY or DRAW
+    columns: list[Column]
+    computed: dict[str, pl.Expr]  # those that are columns neither of the run's features nor of its labels
+
+
+def tables_of(dictionary: Mapping[str, Sequence[Column]], dataset: str, family: str) -> list[Table]:
+    """The tables of a dataset of a family in the release, of columns that the run's dictionary describes.
 
     Raises
     ------
@@ -59,20 +76,34 @@ def columns_of(dictionary: Mapping[str, Sequence[Column]], dataset: str, splits:
         A column of the labels has the name of a feature and is not that feature.
     """
     features, labels = dictionary[f"features/{dataset}"], dictionary[f"labels/{dataset}"]
-    known = {column.name for column in features}
+    known = names_of(features)
     clash = [column.name for column in labels if column.name in known and column.role not in (KEY, FEATURE)]
     if clash:
         raise ValueError(f"features and labels of {dataset} both have a column {', '.join(clash)}: rename one of them")
-    meaning = "Part of the geometry in the split {}: {}."
-    parts = [PART._replace(name=split, meaning=meaning.format(split, ", ".join(PARTS))) for split in splits]
-    return [*features, *parts, *(column for column in labels if column.name not in known)]
+    there = [*features, *(column for column in labels if column.name not in known)]
+    adds = {GEOMETRY: {}, DRAW: {}}
+    for task in TASKS.values():
+        if task.applies(family, there):
+            adds[task.row] |= {column: task.target_columns[column.name] for column in task.adds}
+    adds[DRAW] |= {SCORED: is_scored(names_of(labels))}
+    numbers = [column for column in features if column.role == FEATURE and not column.type.startswith("list")]
+    group = [column for column in features if column.role == KEY and column.name not in names_of(GEOMETRY_KEYS)]
+    seen = [
+        *DRAW_KEYS,
+        *group,
+        *numbers,
+        *(column for column in labels if column.role == COUPLING or column.name == "stability"),
+    ]
+    rest = [column for column in labels if column.name not in names_of(seen)]
+    return [
+        Table("features", GEOMETRY, [*features, *adds[GEOMETRY]], _by_name(adds[GEOMETRY])),
+        Table("labels", DRAW, [*seen, *adds[DRAW]], _by_name(adds[DRAW])),
+        Table("outcomes", DRAW, [*DRAW_KEYS, *rest], {}),
+    ]
 
 
-def common_columns(columns: Mapping[str, Sequence[Column]]) -> list[str]:
-    """Names of the columns that every dataset has, with the same type, in the order of the first dataset."""
-    first, *others = columns.values()
-    shared = [{(column.name, column.type) for column in other} for other in others]
-    return [column.name for column in first if all((column.name, column.type) in other for other in shared)]
+def _by_name(columns: Mapping[Column, pl.Expr]) -> dict[str, pl.Expr]:
+    return {column.name: value for column, value in columns.items()}
 
 
 def build_release(files: Mapping[str, Path | Sequence[Path]], out: Path) -> None:
@@ -81,7 +112,7 @@ def build_release(files: Mapping[str, Path | Sequence[Path]], out: Path) -> None
     Parameters
     ----------
     files : mapping of str to Path or sequence of Path
-        The run's features, labels and splits, see `read_run`; its data dictionary, manifest and validation.
+        The run's features, labels and splits, see `read_run`; its data dictionary, edition, manifest and validation.
     out : Path
         The folder.
 
@@ -91,61 +122,88 @@ def build_release(files: Mapping[str, Path | Sequence[Path]], out: Path) -> None
         A table is damaged, or does not have the geometries of the features in their order.
     """
     run, described = read_run(files), dictionary.read_dictionary(files["dictionary"])
-    splits, columns = list(run.splits), {name: columns_of(described, name, run.splits) for name in run.by_dataset()}
+    tables = {name: tables_of(described, name, shards[0].family) for name, shards in run.by_dataset().items()}
     shutil.rmtree(out, ignore_errors=True)
     shards = []
     for dataset, sources in run.by_dataset().items():
-        for parts in _scatter(out, columns[dataset], sources, run.splits):
-            shards += _write_files(out, dataset, columns[dataset], splits, parts)
+        for table in tables[dataset]:
+            for parts in _scatter(out, dataset, table, sources, run.splits):
+                shards += _write_files(out, sources[0], table, list(run.splits), parts)
+    for folder, name in (("splits", "splits"), ("protocols", "protocols")):
+        for path in files.get(name, ()):
+            _copy(path, out / folder / path.name)
+    _copy(files["edition"], out / EDITION)
+    _copy(files["validation"], out / "validation.json")
+    write_text(out / DICTIONARY, [_dictionary_text(tables)])
+    configs = _configs(out, list(run.splits), tables, shards)
     manifest, checks = (json.loads(files[name].read_text(encoding="utf-8")) for name in ("manifest", "validation"))
-    write_text(out / dictionary.FILE, [_dictionary_text(columns)])
-    configs = _configs(splits, columns, shards)
-    for name, text in cards.texts(manifest, checks, columns, configs, shards, splits).items():
+    texts = cards.texts(manifest, checks, tables, configs, shards, list(run.splits))
+    for name, text in (texts | {INPUTS: _inputs_text(out)}).items():
         write_text(out / name, [text])
-    shutil.copyfile(files["validation"], out / "validation.json")
     print(f"{len(shards)} files, {sum(shard.rows for shard in shards):,} rows, {len(configs)} configurations")
 
 
+def _copy(source: Path, out: Path) -> None:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, out)
+
+
 def _scatter(
-    out: Path, columns: Sequence[Column], sources: Sequence[frames.Shard], splits: Mapping[str, Path]
+    out: Path, dataset: str, table: Table, sources: Sequence[frames.Shard], splits: Mapping[str, Path]
 ) -> list[tuple[str, ...]]:
-    """Sort the draws of one dataset into scratch files by their parts; the tuples of parts there are, sorted."""
-    writers, schema = {}, arrow_schema(columns, {})
-    of_geometry = [name for name in read_schema(sources[0].features) if name in schema.names]
-    of_draw = [name for name in schema.names if name not in of_geometry and name not in splits]
-    advance = progress(sum(source.geometries for source in sources), f"geometries of {sources[0].dataset}")
+    """Sort the rows of one table into scratch files by their parts; the tuples of parts there are, sorted."""
+    writers, schema = {}, arrow_schema(table.columns, {})
+    advance = progress(sum(source.geometries for source in sources), f"geometries of {dataset}, {table.name}")
     with ExitStack() as open_files:
         for source in sources:
-            for draws in read_draws(source, of_geometry, of_draw, splits, BATCH_GEOMETRIES):
-                draws, start = draws.sort(*splits, maintain_order=True), 0
-                rows = to_arrow(draws, schema)
-                for *parts, count in draws.group_by(*splits, maintain_order=True).len().iter_rows():
+            for frame in _rows(source, table, splits):
+                frame, start = frame.sort(*splits, maintain_order=True), 0
+                rows = to_arrow(frame, schema)
+                for *parts, count in frame.group_by(*splits, maintain_order=True).len().iter_rows():
                     if (parts := tuple(parts)) not in writers:
-                        scratch = new_scratch(_scratch(out, source.dataset, parts), schema)
+                        scratch = new_scratch(out / f"{_stem(table.name, dataset, parts)}.scratch", schema)
                         writers[parts] = open_files.enter_context(scratch)
                     writers[parts](rows[start : start + count])
                     start += count
-                advance(len(draws) // source.draws)
+                advance(len(frame) if table.row == GEOMETRY else len(frame) // source.draws)
     return sorted(writers)
 
 
+def _rows(source: frames.Shard, table: Table, splits: Mapping[str, Path]) -> Iterator[pl.DataFrame]:
+    """Stream the rows of a table with what is computed, and the part in each split."""
+    needed = [column.name for column in table.columns if column.name not in table.computed]
+    needed += [name for value in table.computed.values() for name in value.meta.root_names()]
+    if table.row == GEOMETRY:
+        found = read_geometries(source, needed, splits, BATCH_GEOMETRIES)
+        found = (frame.with_columns(pl.lit(source.dataset).alias("dataset")) for frame in found)
+    else:
+        of_features, of_labels = read_schema(source.features), read_schema(source.labels)
+        drawn = [name for name in needed if name in of_labels]
+        of_geometry = [name for name in needed if name in of_features and name not in of_labels]
+        found = read_draws(source, of_geometry, drawn, splits, BATCH_GEOMETRIES)
+    for frame in found:
+        yield frame.with_columns(**table.computed)
+
+
 def _write_files(
-    out: Path, dataset: str, columns: Sequence[Column], splits: Sequence[str], parts: tuple[str, ...]
+    out: Path, source: frames.Shard, table: Table, splits: Sequence[str], parts: tuple[str, ...]
 ) -> Iterator[Shard]:
     """Turn the scratch file of some parts into files of full row groups, whose bytes do not depend on the run's shards.
 
     Memory holds one group and what a file says of its groups.
     """
-    scratch = _scratch(out, dataset, parts)
+    dataset, stem = source.dataset, _stem(table.name, source.dataset, parts)
+    scratch = out / f"{stem}.scratch"
     groups = _groups(read_scratch(scratch))
-    recipe = {"table": f"release/{dataset}", "parts": dict(zip(splits, parts, strict=True))}
+    recipe = {"table": f"release/{table.name}/{dataset}", "dataset": dataset, "family": source.family}
+    recipe["parts"] = dict(zip(splits, parts, strict=True))
     for number, first in enumerate(groups):
-        name, rows = f"{_stem(dataset, parts)}-{number:05d}.parquet", 0
-        with new_shard(out / name, columns, recipe) as write:
+        name, rows = f"{stem}-{number:05d}.parquet", 0
+        with new_shard(out / name, table.columns, recipe) as write:
             for group in chain([first], islice(groups, FILE_GROUPS - 1)):
                 write(group)
                 rows += len(group)
-        yield Shard(name, dataset, parts, rows, (out / name).stat().st_size, file_sha256(out / name))
+        yield Shard(name, table.name, dataset, parts, rows, (out / name).stat().st_size, file_sha256(out / name))
     scratch.unlink()
 
 
@@ -176,43 +234,104 @@ def _row_bytes(rows: pa.RecordBatch) -> np.ndarray:
     return total + fixed
 
 
-def _stem(dataset: str, parts: Sequence[str]) -> str:
-    return f"data/{dataset}/{'-'.join(parts)}"
+def _stem(table: str, dataset: str, parts: Sequence[str]) -> str:
+    return f"{table}/{dataset}/{'-'.join(parts)}"
 
 
-def _scratch(out: Path, dataset: str, parts: Sequence[str]) -> Path:
-    return out / f"{_stem(dataset, parts)}.scratch"
+class Config(NamedTuple):
+    """What `datasets` loads by one name: some columns of one table, divided by one split."""
+
+    name: str
+    split: str
+    table: str
+    datasets: list[str]
+    columns: list[str]
+    files: dict[str, list[str]]  # part -> file patterns
 
 
-def _configs(splits: Sequence[str], columns: Mapping[str, Sequence[Column]], shards: Sequence[Shard]) -> list[dict]:
-    """What `datasets` may load by name: each split of all datasets together (the columns they share), and of each alone.
+def _configs(
+    out: Path, splits: Sequence[str], tables: Mapping[str, Sequence[Table]], shards: Sequence[Shard]
+) -> list[Config]:
+    """The configurations: every task with its split, what belongs to draws apart, the lists of geometries.
 
-    A configuration with a part that no row belongs to is left out.
+    Those that hold outcomes say so in their names. A configuration with a part that no row belongs to is left out.
     """
-    common = common_columns(columns)
-    wanted = [(split, split, list(columns), common) for split in splits]
-    wanted += [
-        (f"{dataset}-{split}", split, [dataset], None)
-        for dataset in columns
-        for split in splits
-        if SPLITS[split].holds_out is None
-    ]
+    wanted = []
+    for split in splits:
+        for task in TASKS.values():
+            wanted += _of_task(task, split, out)
+        if SPLITS[split].holds_out is None:
+            for dataset, (*_, outcomes) in tables.items():
+                wanted.append((f"{dataset}-{split}-outcomes", split, "outcomes", [dataset], names_of(outcomes.columns)))
     configs = []
-    for name, split, datasets, only in wanted:
-        k = splits.index(split)
-        there = {(shard.dataset, shard.parts[k]) for shard in shards}
-        files = {}
-        for part in PARTS:
-            pattern = [part if i == k else "*" for i in range(len(splits))]
-            files[part] = [f"{_stem(d, pattern)}-*.parquet" for d in datasets if (d, part) in there]
+    for name, split, table, datasets, columns in wanted:
+        files = _files(splits, split, table, datasets, shards)
         if all(files.values()):
-            configs.append({"name": name, "split": split, "datasets": datasets, "columns": only, "files": files})
+            configs.append(Config(name, split, table, datasets, columns, files))
         else:
             print(f"no configuration {name}: {', '.join(part for part in files if not files[part])} has no rows")
     return configs
 
 
-def _dictionary_text(columns: Mapping[str, Sequence[Column]]) -> str:
-    rows = [(dataset, *column) for dataset, described in columns.items() for column in described]
-    table = pl.DataFrame(rows, ["dataset", "column", *Column._fields[1:]], orient="row")
-    return table.with_columns(pl.col("source").replace("", None)).write_csv()  # an empty field, not an empty text
+def _of_task(task: Task, split: str, out: Path) -> Iterator[tuple[str, str, str, list[str], list[str]]]:
+    """The configurations of a task: of all its datasets together, and of each alone, with the lists of its geometries."""
+    known, held_out = datasets_of(task, open_folder(out)), SPLITS[split].holds_out
+    if held_out is None or {held_out} < set(known):
+        stem = "" if task is next(iter(TASKS.values())) else f"{task.name}-"
+        table = "labels" if task.row == DRAW else "features"
+        if len(known) > 1:
+            yield f"{stem}{split}", split, table, known, _columns(load_task(task.name, None, split, out))
+        for dataset in known if held_out is None else ():
+            loaded = load_task(task.name, dataset, split, out)
+            name = f"{stem}{split}" if task.families else f"{stem}{dataset}-{split}"
+            yield name, split, table, [dataset], _columns(loaded)
+            if loaded.list_inputs and not stem:
+                lists = [*names_of(GEOMETRY_KEYS), *loaded.list_inputs]
+                yield f"{dataset}-{split}-geometries", split, "features", [dataset], lists
+
+
+def _columns(loaded: LoadedTask) -> list[str]:
+    """The columns of a configuration: keys, inputs, targets, and which rows take part."""
+    takes_part = loaded.task.is_scored(names_of(loaded.folder.columns[loaded.datasets[0]]))
+    scored = [name for name in takes_part.meta.root_names() if name == SCORED.name]
+    return list(dict.fromkeys([*loaded.keys, *loaded.inputs, *loaded.targets, *scored]))
+
+
+def _files(
+    splits: Sequence[str], split: str, table: str, datasets: Sequence[str], shards: Sequence[Shard]
+) -> dict[str, list[str]]:
+    """The files of each part of a split, as patterns."""
+    k = splits.index(split)
+    there = {(shard.dataset, shard.parts[k]) for shard in shards if shard.table == table}
+    files = {}
+    for part in SPLITS[split].parts:
+        pattern = [part if i == k else "*" for i in range(len(splits))]
+        files[part] = [f"{_stem(table, d, pattern)}-*.parquet" for d in datasets if (d, part) in there]
+    return files
+
+
+def _inputs_text(out: Path) -> str:
+    """What a learner may see in each task, as JSON: by task and dataset, the columns of rows and of geometries."""
+    found = {}
+    folder = open_folder(out)
+    for task in TASKS.values():
+        for dataset in datasets_of(task, folder):
+            loaded = load_task(task.name, dataset, folder.splits()[0], out)
+            found.setdefault(task.name, {})[dataset] = {
+                "row": task.row,
+                "keys": loaded.keys,
+                "inputs": loaded.inputs,
+                "list_inputs_by_geometry": loaded.list_inputs,
+                "targets": loaded.targets,
+            }
+    return json.dumps(found, indent=1) + "\n"
+
+
+def _dictionary_text(tables: Mapping[str, Sequence[Table]]) -> str:
+    rows = [
+        (f"{table.name}/{dataset}", *column)
+        for dataset, some in tables.items()
+        for table in some
+        for column in table.columns
+    ]
+    return dictionary.as_csv(rows)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vacuagym.benchmark.splits import SPLITS
+from vacuagym.benchmark.tasks import TASKS
 from vacuagym.publish.figures import (
     BLUE,
     MARKERS,
@@ -20,7 +21,9 @@ from vacuagym.publish.figures import (
 )
 from vacuagym.tables.frames import read_csv
 
-METRIC, METRIC_NAME = "macro_f1", "macro-averaged F1"
+METRIC = "macro_f1"
+AXIS = {METRIC: "macro-averaged F1", "found": "goals found"}
+MAIN_TASK = next(iter(TASKS))  # whose scores are plotted
 
 
 def read_jobs(path: Path) -> pl.DataFrame:
@@ -70,11 +73,22 @@ def _by_rule(jobs: pl.DataFrame, height: float) -> tuple[Figure, Axes]:
 # --- scores --------------------------------------------------------------------------------------------------------------
 
 
-def read_scores(path: Path, *keys: str) -> pl.DataFrame:
+def read_baselines(path: Path) -> pl.DataFrame:
+    """Read the table of the baselines: dataset, model and split of the main task, and mean, low and high of `METRIC`."""
+    names = ("task", "dataset", "model", "split", "metric")
+    scores = read_csv(path, dict.fromkeys(names, pl.String) | {"value": pl.Float64})
+    scores = scores.filter(task=MAIN_TASK, metric=METRIC).group_by("dataset", "model", "split", maintain_order=True)
+    value = pl.col("value")
+    return scores.agg(mean=value.mean(), low=value.min(), high=value.max())
+
+
+def read_scores(path: Path, score: str, *keys: str) -> pl.DataFrame:
     """Read a table of scores and summarise the seeds.
 
     Parameters
     ----------
+    score : str
+        The column to read.
     keys : str
         The columns that tell the experiments apart, besides the seed.
 
@@ -84,26 +98,26 @@ def read_scores(path: Path, *keys: str) -> pl.DataFrame:
         The keys, then mean, low and high of the score over the seeds, in the order of the table.
     """
     types = {key: pl.Int64 if key == "asked" else pl.String for key in keys}
-    scores = read_csv(path, types | {METRIC: pl.Float64}).group_by(keys, maintain_order=True).agg(METRIC)
-    values = pl.col(METRIC).list
+    scores = read_csv(path, types | {score: pl.Float64}).group_by(keys, maintain_order=True).agg(score)
+    values = pl.col(score).list
     return scores.select(*keys, mean=values.mean(), low=values.min(), high=values.max())
 
 
-def baseline_scores(scores: pl.DataFrame) -> Figure:
+def baseline_scores(scores: pl.DataFrame, families: Mapping[str, str]) -> Figure:
     """Score of every baseline by split, mean and range over the seeds; one panel per dataset that is tested on."""
     models, datasets = (scores[key].unique(maintain_order=True).to_list() for key in ("model", "dataset"))
     kinds = {split: "trained on the other families" if SPLITS[split].holds_out else split for split in scores["split"]}
     series = list(dict.fromkeys(kinds.values()))
     rows = {model: row for row, model in enumerate(models)}
     figure, axes = new_figure(len(datasets), height=1.4 + 0.45 * len(models), sharex=True, sharey=True)
-    panels = panels_of(axes[0], datasets)
+    panels = panels_of(axes[0], {dataset: families[dataset] for dataset in datasets})
     for (dataset, split), group in scores.group_by("dataset", "split", maintain_order=True):
         k = series.index(kinds[split])
         row = group["model"].replace_strict(rows, return_dtype=pl.Float64) + 0.6 * ((k + 0.5) / len(series) - 0.5)
         panels[dataset].hlines(row, group["low"], group["high"], color=SERIES[k], linewidth=1.5)
         panels[dataset].plot(group["mean"], row, MARKERS[k], color=SERIES[k], label=series[k])
     for axis in panels.values():
-        axis.set_xlabel(METRIC_NAME)
+        axis.set_xlabel(AXIS[METRIC])
         axis.grid(alpha=0.3)
     axes[0][0].set_yticks(range(len(models)), [model.replace("_", " ") for model in models])
     axes[0][0].set_ylim(len(models) - 0.5, -0.5)
@@ -111,11 +125,11 @@ def baseline_scores(scores: pl.DataFrame) -> Figure:
     return figure
 
 
-def learning_curves(scores: pl.DataFrame) -> Figure:
-    """Score against the labels asked for, mean and range over the seeds; one line per strategy, one panel per dataset."""
+def search_curves(scores: pl.DataFrame, score: str, families: Mapping[str, str]) -> Figure:
+    """Score against the rows asked about, mean and range over the seeds; one line per strategy, one panel per dataset."""
     datasets, strategies = (scores[key].unique(maintain_order=True).to_list() for key in ("dataset", "strategy"))
     figure, axes = new_figure(len(datasets), width=3.8, height=3.4, sharey=True)
-    panels = panels_of(axes[0], datasets)
+    panels = panels_of(axes[0], {dataset: families[dataset] for dataset in datasets})
     for (dataset, strategy), curve in scores.sort("asked").group_by("dataset", "strategy", maintain_order=True):
         axis, k = panels[dataset], strategies.index(strategy)
         axis.plot(curve["asked"], curve["mean"], MARKERS[k] + "-", color=SERIES[k], label=strategy)
@@ -125,11 +139,11 @@ def learning_curves(scores: pl.DataFrame) -> Figure:
         for asked in scores.filter(dataset=dataset)["asked"].unique().sort():
             if not ticks or asked >= 1.8 * ticks[-1]:  # has room
                 ticks.append(asked)
-        axis.set(xlabel="labels asked for", xscale="log")
+        axis.set(xlabel="rows asked about", xscale="log")
         axis.set_xticks(ticks, map(str, ticks))
         axis.minorticks_off()
         axis.grid(alpha=0.3)
-    axes[0][0].set_ylabel(METRIC_NAME)
+    axes[0][0].set_ylabel(AXIS[score])
     one_legend(figure)
     return figure
 
@@ -152,15 +166,21 @@ def plot_costs(memory: Path, out: Mapping[str, Path]) -> None:
     save(rates(jobs), out["rates"])
 
 
-def plot_scores(baselines: Path, active_learning: Path, out: Mapping[str, Path]) -> None:
+def plot_scores(baselines: Path, active_learning: Path, families: Mapping[str, str], out: Mapping[str, Path]) -> None:
     """Plot the tables of scores.
 
     Parameters
     ----------
     baselines, active_learning : Path
         The tables as CSV.
+    families : mapping of str to str
+        The name of each dataset's family.
     out : mapping of str to Path
-        Where to write baselines and learning_curves.
+        Where to write baselines, learning_curves and found.
     """
-    save(baseline_scores(read_scores(baselines, "dataset", "model", "split")), out["baselines"])
-    save(learning_curves(read_scores(active_learning, "dataset", "strategy", "asked")), out["learning_curves"])
+    save(baseline_scores(read_baselines(baselines), families), out["baselines"])
+    for name, score in (("learning_curves", METRIC), ("found", "found")):
+        save(
+            search_curves(read_scores(active_learning, score, "dataset", "strategy", "asked"), score, families),
+            out[name],
+        )

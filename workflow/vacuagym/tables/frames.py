@@ -36,6 +36,7 @@ class Shard(NamedTuple):
     """Features of some geometries and the labels of their draws."""
 
     dataset: str
+    family: str  # name of the dataset's family
     features: Path
     labels: Path
     start: int  # row of the first geometry in the tables of the splits
@@ -81,7 +82,8 @@ def read_run(tables: Mapping[str, Sequence[Path]], recipe: dict | None = None) -
             raise InputError(path, f"or its labels belong to another dataset than {dataset}; {AGAIN}")
         if rows == 0 or rows % geometries:
             raise InputError(label_path, f"has {rows} rows for {geometries} geometries; {AGAIN}")
-        shards.append(Shard(dataset, path, label_path, start, geometries, rows // geometries))
+        family = made.get("family", dataset)
+        shards.append(Shard(dataset, family, path, label_path, start, geometries, rows // geometries))
         start += geometries
     return Run(shards, {path.stem: path for path in splits})
 

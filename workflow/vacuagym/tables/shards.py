@@ -62,10 +62,11 @@ def _to_arrow(column, type_: pa.DataType) -> pa.Array:
     return pa.Array.from_buffers(type_, len(values), [None, pa.py_buffer(bits)])
 
 
-def _to_numpy(array: pa.Array):
+def to_numpy(array: pa.Array) -> "np.ndarray | Ragged":
+    """An Arrow array without missing values as numpy has it."""
     if pa.types.is_list(array.type):
-        offsets = _to_numpy(array.offsets)
-        return Ragged(_to_numpy(array.flatten()), offsets - offsets[0])
+        offsets = to_numpy(array.offsets)
+        return Ragged(to_numpy(array.flatten()), offsets - offsets[0])
     if pa.types.is_string(array.type):
         return np.array(array.to_pylist(), dtype=np.str_)
     dtype, stop = array.type.to_pandas_dtype(), array.offset + len(array)
@@ -235,7 +236,7 @@ def read_rows(
 ) -> Iterator[Columns]:
     """The batches of `read_batches` as numpy arrays, for compiled code."""
     for batch in read_batches(path, columns, start, stop, batch_rows):
-        yield {name: _to_numpy(batch.column(name)) for name in columns}
+        yield {name: to_numpy(batch.column(name)) for name in columns}
 
 
 @contextmanager

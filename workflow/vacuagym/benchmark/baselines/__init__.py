@@ -4,6 +4,8 @@ A model is fitted on the training part of the dataset it is tested on, or of the
 the whole dataset; then it sees only the features that all of them have.
 """
 
+import math
+import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,17 +14,21 @@ import numpy as np
 import polars as pl
 
 from vacuagym import models
-from vacuagym.benchmark.baselines.base import CYCLE, Baseline
+from vacuagym.benchmark.baselines.base import Baseline
 from vacuagym.benchmark.baselines.inputs import Inputs, inputs_of
-from vacuagym.benchmark.baselines.rows import Rows
-from vacuagym.benchmark.scoring import N_TALLY, SCORE_COLUMNS, class_code, scores, tally, write_scores
+from vacuagym.benchmark.baselines.rows import DUPLICATE_GROUP as DUPLICATE_GROUP
+from vacuagym.benchmark.baselines.rows import TARGET, Rows, Sample
+from vacuagym.benchmark.metrics import Interval, interval
+from vacuagym.benchmark.predictions import TRUTH, probability_columns
+from vacuagym.benchmark.scoring import class_code, score, write_scores
 from vacuagym.benchmark.splits import SPLITS
+from vacuagym.benchmark.tasks import TASKS
+from vacuagym.benchmark.tasks.base import Target
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
 from vacuagym.registry import Registry
 from vacuagym.schema import CLASSES, KEY, Column
 from vacuagym.tables.frames import read_run
-from vacuagym.tables.shards import in_blocks
 
 BLOCK_ROWS = 2_000  # predicted at a time, whatever the shards: not even rounding depends on them
 BASELINES = Registry(
@@ -33,12 +39,20 @@ BASELINES = Registry(
 )
 
 COLUMNS = (
+    Column("task", "string", "1", "Name of the task.", role=KEY),
     Column("split", "string", "1", "Name of the split.", role=KEY),
     Column("dataset", "string", "1", "Family of the geometries the model is tested on.", role=KEY),
     Column("model", "string", "1", "Name of the baseline.", role=KEY),
     Column("seed", "int64", "1", "Seed of the sample of training rows and of the model.", role=KEY),
+    Column("metric", "string", "1", "Name of the metric.", role=KEY),
+    Column(
+        "value", "float64", "1", "Value of the metric on the scored rows of the test part; NaN if it is not defined."
+    ),
+    Column("low", "float64", "1", "Lower end of its 95 % interval; given for the first seed, NaN for the others."),
+    Column("high", "float64", "1", "Upper end of that interval."),
     Column("n_train", "int64", "1", "Rows the model is fitted on."),
-    *SCORE_COLUMNS,
+    Column("n_test", "int64", "1", "Rows it is scored on."),
+    Column("n_parameters", "int64", "1", "Numbers that are fitted: weights, or nodes of trees."),
 )
 
 
@@ -50,8 +64,8 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
     tables : mapping of str to sequence of Path
         Of the run's features, labels and split, see `read_run`.
     recipe : dict
-        Of ``out``: split, dataset, model, seed, and settings: train_rows, the rows a model is fitted on at most, and
-        seeds, how many there are.
+        Of ``out``: task, split, dataset, model, seed, and settings: train_rows and test_rows, the rows a model is fitted and
+        scored on at most, and seeds, how many there are.
     out : Path
         The table to write.
 
@@ -62,72 +76,152 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
     """
     run, dataset, settings = read_run(tables, recipe), recipe["dataset"], recipe["settings"]
     [split] = run.splits.values()
-    is_held_out = SPLITS[recipe["split"]].holds_out == dataset
-    trained = [name for name in run.by_dataset() if (name != dataset) == is_held_out]
+    task, held_out = TASKS[recipe["task"]], SPLITS[recipe["split"]].holds_out
+    families = {shard.dataset: shard.family for shard in run.shards}
+    trained = [name for name, family in families.items() if family != held_out] if held_out else [dataset]
     model = models.labeller(recipe["model"], recipe["seed"]).model
-    inputs = inputs_of([FAMILIES[name] for name in dict.fromkeys([*trained, dataset])], model)
-    train = Rows([shard for shard in run.shards if shard.dataset in trained], split, model, inputs)
-    test = Rows(run.by_dataset()[dataset], split, model, inputs)
+    inputs = inputs_of(task, [FAMILIES[families[name]] for name in dict.fromkeys([*trained, dataset])], model)
+    train = Rows([shard for shard in run.shards if shard.dataset in trained], split, inputs)
+    test = Rows(run.by_dataset()[dataset], split, inputs).sample("test", settings["test_rows"], 0)
 
-    fitted, n_train = {}, 0
+    table, there = [], set(inputs.groups.tolist())
     for seed in range(settings["seeds"]):  # one sample at a time in memory
-        x, rows = train.sample("train", settings["train_rows"], seed)
-        n_train, classes = len(x), rows["class"].to_numpy()
-        if len(np.unique(classes)) < 2:
+        rows = train.sample("train", settings["train_rows"], seed)
+        if (
+            task.targets[0].kind in ("classes", "binary")
+            and rows.table[TARGET + next(iter(task.target_columns))].n_unique() < 2
+        ):
             reason = f"has scored training rows of {', '.join(trained)} of fewer than two classes; raise n_limit"
             raise InputError(f"split {recipe['split']}", reason)
         for baseline in BASELINES.values():
-            if inputs.cycle or CYCLE not in baseline.sees:
-                fitted[baseline.name, seed] = fit(baseline, seed, inputs, x, classes)
-    print(f"{len(inputs.groups)} inputs, {n_train:,} training rows of {', '.join(trained)}")
-
-    tallies = {key: np.zeros(N_TALLY) for key in fitted}
-    for rows in in_blocks(test.read("test"), BLOCK_ROWS, pl.concat):
-        x, truth = inputs.matrix(rows), rows.select(class_code()).to_series().to_numpy()
-        for key, predict in fitted.items():
-            p = predict(x)
-            tallies[key] += tally(truth, p.argmax(axis=1), p)[0]
-    if not any(total.any() for total in tallies.values()):
-        raise InputError(f"split {recipe['split']}", f"has no scored row of {dataset} in its test part; raise n_limit")
-    keys = {"split": recipe["split"], "dataset": dataset}
-    table = [
-        keys | {"model": name, "seed": seed, "n_train": n_train} | scores(tallies[name, seed])
-        for name, seed in sorted(fitted, key=lambda key: list(BASELINES).index(key[0]))
-    ]
+            if not baseline.applies(there):
+                continue
+            start = time.monotonic()
+            predict, n_parameters = fit(baseline, seed, inputs, rows)
+            found = score(task.targets, predict(test))
+            seconds = time.monotonic() - start
+            ends = interval({dataset: found}).mean if seed == 0 else {}
+            keys = {name: recipe[name] for name in ("task", "split", "dataset")} | {
+                "model": baseline.name,
+                "seed": seed,
+            }
+            counts = {"n_train": len(rows.x), "n_test": len(test.x), "n_parameters": n_parameters}
+            for name, value in found.values().items():
+                low, high = ends.get(name, Interval(value, math.nan, math.nan))[1:]
+                table.append(keys | counts | {"metric": name, "value": value, "low": low, "high": high})
+            headline = next(iter(found.values().items()))
+            print(
+                f"{baseline.name}, seed {seed}: {headline[0]} {headline[1]:.4f}, {n_parameters:,} parameters, {seconds:.1f} s"
+            )
     write_scores(table, COLUMNS, recipe, out)
 
 
-def fit(
-    baseline: Baseline, seed: int, inputs: Inputs, x: np.ndarray, classes: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Fit a baseline.
+def fit(baseline: Baseline, seed: int, inputs: Inputs, rows: Sample) -> tuple[Callable[[Sample], pl.DataFrame], int]:
+    """Fit a baseline to every target of a task.
 
     Parameters
     ----------
     baseline : Baseline
     seed : int
     inputs : Inputs
-        What the columns of ``x`` are.
-    x : float64 array (rows, columns)
-    classes : int array (rows,)
-        Positions in CLASSES.
+        What the columns of the samples are.
+    rows : Sample
+        To train on.
 
     Returns
     -------
-    callable
-        From inputs to probabilities of CLASSES, float64 array (rows, classes).
+    predict : callable
+        From a `Sample` to a frame as `vacuagym.benchmark.scoring.score` takes it: truth, predictions, duplicate_group.
+    n_parameters : int
     """
+    seen = np.flatnonzero(np.isin(inputs.groups, baseline.sees)) if baseline.sees else np.arange(1)
+    fitted = []
+    for target in inputs.task.targets:
+        x = rows.elements[target.kind] if target.elements else rows.x[:, seen]
+        fitted.append([_fitted(baseline, seed, target, x, y) for y in _values(target, rows.table)])
+
+    def predict(sample: Sample) -> pl.DataFrame:
+        frame = sample.table.rename({TARGET + name: TRUTH + name for name in inputs.task.target_columns})
+        for target, estimators in zip(inputs.task.targets, fitted, strict=True):
+            x = sample.elements[target.kind] if target.elements else sample.x[:, seen]
+            frame = frame.with_columns(_predicted(target, estimators, x, sample))
+        return frame
+
+    return predict, sum(_n_parameters(estimator) for some in fitted for estimator in some)
+
+
+def fit_classes(
+    baseline: Baseline, seed: int, x: np.ndarray, classes: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Fit the classifier of a baseline to all inputs; a function from inputs to probabilities of CLASSES (rows, classes)."""
+    estimator = _estimator(baseline.classifier, seed, x, classes)
+    return lambda rows: _of_classes(estimator, estimator.predict_proba(rows))
+
+
+def _values(target: Target, table: pl.DataFrame) -> list[np.ndarray]:
+    """What estimators are fitted to, one array each: classes as positions, lists element by element."""
+    names = [TARGET + name for name in target.columns]
+    if target.kind == "classes":
+        return [table.select(class_code(name=names[0])).to_series().to_numpy()]
+    if target.kind == "lists":
+        return [table[names[0]].explode(empty_as_null=False).to_numpy().astype(np.float64)]
+    return [
+        table[name].to_numpy() if target.kind == "binary" else table[name].to_numpy().astype(np.float64)
+        for name in names
+    ]
+
+
+def _fitted(baseline: Baseline, seed: int, target: Target, x: np.ndarray, y: np.ndarray):
+    make = baseline.classifier if target.kind in ("classes", "binary") else baseline.regressor
+    return _estimator(make, seed, x, y)
+
+
+def _estimator(make: Callable, seed: int, x: np.ndarray, y: np.ndarray):
     from sklearn.exceptions import ConvergenceWarning
 
-    seen = np.flatnonzero(np.isin(inputs.groups, baseline.sees))
-    model = baseline.make(seed, len(x))
+    estimator = make(seed, len(x))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the number of passes is bounded on purpose
-        model.fit(x[:, seen], classes)
+        return estimator.fit(x, y)
 
-    def predict(rows: np.ndarray) -> np.ndarray:
-        p = np.zeros((len(rows), len(CLASSES)))
-        p[:, model.classes_] = model.predict_proba(rows[:, seen])
-        return p
 
-    return predict
+def _predicted(target: Target, estimators: Sequence, x: np.ndarray, sample: Sample) -> list[pl.Series]:
+    """The columns of predictions of a target."""
+    blocks = [x[start : start + BLOCK_ROWS] for start in range(0, len(x), BLOCK_ROWS)]
+    names = list(target.columns)
+    if target.kind in ("classes", "binary"):
+        p = np.concatenate([estimators[0].predict_proba(block) for block in blocks])
+    if target.kind == "binary":
+        return [pl.Series(probability_columns(target)[0], p[:, 1])]
+    if target.kind == "classes":
+        of_classes = _of_classes(estimators[0], p)
+        said = pl.Series(names[0], np.array(CLASSES)[of_classes.argmax(axis=1)])
+        return [said, *(pl.Series(name, of_classes[:, k]) for k, name in enumerate(probability_columns(target)))]
+    values = [np.concatenate([estimator.predict(block) for block in blocks]) for estimator in estimators]
+    if target.kind == "number":
+        return [pl.Series(names[0], values[0])]
+    whole = [np.rint(value).astype(np.int64) for value in values]
+    if target.kind == "lists":
+        return [pl.Series(names[0], np.split(whole[0], np.cumsum(sample.lengths[target.kind])[:-1]))]
+    return [pl.Series(name, value) for name, value in zip(names, whole, strict=True)]
+
+
+def _of_classes(estimator, p: np.ndarray) -> np.ndarray:
+    of_classes = np.zeros((len(p), len(CLASSES)))
+    of_classes[:, estimator.classes_] = p
+    return of_classes
+
+
+def _n_parameters(estimator) -> int:
+    """Weights of a linear model or a network, nodes of trees."""
+    last = estimator
+    for attribute in ("regressor_", "steps"):
+        if hasattr(last, attribute):
+            last = getattr(last, attribute)
+            last = last[-1][1] if attribute == "steps" else last
+    if hasattr(last, "coefs_"):
+        return sum(array.size for array in (*last.coefs_, *last.intercepts_))
+    if hasattr(last, "coef_"):
+        return int(np.size(last.coef_) + np.size(last.intercept_))
+    trees = getattr(last, "_predictors", ())
+    return sum(len(tree.nodes) for some in trees for tree in some)

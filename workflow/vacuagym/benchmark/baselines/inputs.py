@@ -1,4 +1,4 @@
-"""What a learner sees: the numbers that features and couplings become. No outcome is among them."""
+"""What a learner of tables sees: the numbers that features and couplings become. No outcome is among them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from vacuagym.benchmark.baselines.base import COUPLINGS, CYCLE, N_MODULI, TABLE
+from vacuagym.benchmark.baselines.base import COUPLINGS, CYCLE, N_MODULI, ORACLE, TABLE
+from vacuagym.benchmark.cycles import N_CYCLE_PAIRS, cycle_pairs
+from vacuagym.benchmark.tasks.base import DRAW, Task
 from vacuagym.geometry.family import Family
 from vacuagym.models.base import LabelModel
 from vacuagym.schema import COUPLING, FEATURE, Column, names_of
@@ -15,61 +17,80 @@ from vacuagym.tables.arrays import Ragged
 # say where other numbers belong: their sizes mean nothing
 _INDICES = {"triple_intersection_indices", "rays", "heights", "basis"}
 
-_LOWEST = -12  # self-intersection of a curve
-_SYMBOLS = 2 - _LOWEST  # self-intersections -12 ... -1, 0 and above together
-_N_PAIRS = _SYMBOLS * (_SYMBOLS + 1) // 2
-
 
 @dataclass(frozen=True)
 class Inputs:
-    """Which columns become the inputs of a learner.
+    """What becomes of rows for a learner of tables.
 
     Parameters
     ----------
+    task : Task
     features, couplings : tuple of Column
-        Numbers and lists of numbers.
+        Numbers and lists of numbers that a learner may see.
     cycle : str or None
         The feature column that is a cyclic list of self-intersections, if it is seen as well.
+    oracle : tuple of str
+        The columns from which the label model computes what decides.
+    model : LabelModel
     """
 
+    task: Task
     features: tuple[Column, ...]
     couplings: tuple[Column, ...]
     cycle: str | None
+    oracle: tuple[str, ...]
+    model: LabelModel
 
     @property
-    def feature_names(self) -> list[str]:
-        """The columns to read of the features."""
-        return names_of(self.features) + ([self.cycle] if self.cycle else [])
-
-    @property
-    def coupling_names(self) -> list[str]:
-        """The columns to read of the labels."""
-        return names_of(self.couplings)
+    def reads(self) -> list[str]:
+        """The columns of features and labels that are needed."""
+        cycle = [self.cycle] if self.cycle else []
+        return list(dict.fromkeys([*names_of(self.features), *names_of(self.couplings), *cycle, *self.oracle]))
 
     @property
     def groups(self) -> np.ndarray:
-        """What each column of the matrix belongs to: COUPLINGS, N_MODULI, TABLE or CYCLE; str (columns,)."""
+        """What each column of the matrix belongs to: COUPLINGS, N_MODULI, TABLE, CYCLE or ORACLE; str (columns,)."""
+        if self.task.numbers:
+            return np.full(self.task.numbers.width, TABLE)
         groups = [N_MODULI if column.name == "n_moduli" else TABLE for column in self.features for _ in _width(column)]
         groups += [COUPLINGS for column in self.couplings for _ in _width(column)]
-        if self.cycle:
-            groups += [CYCLE] * (2 * _N_PAIRS)
+        groups += [CYCLE] * (N_CYCLE_PAIRS if self.cycle else 0)
+        groups += [ORACLE] * (len(self.model.oracle.names) if self.oracle else 0)
         return np.array(groups)
 
     def matrix(self, rows: pl.DataFrame) -> np.ndarray:
         """Inputs of rows, float64 (rows, columns): numbers; minimum, mean and maximum of lists; statistics of the cycle."""
-        blocks = [_numbers(rows[name]) for name in (*names_of(self.features), *self.coupling_names)]
+        if self.task.numbers:
+            return self.task.numbers.of(rows)
+        blocks = [_numbers(rows[name]) for name in names_of((*self.features, *self.couplings))]
         if self.cycle:
             blocks.append(cycle_pairs(_ragged(rows[self.cycle])))
+        if self.oracle:
+            blocks.append(self.model.oracle.of({name: _column(rows[name]) for name in self.oracle}))
         return np.concatenate(blocks, axis=1)
 
 
-def inputs_of(families: Sequence[Family], model: LabelModel) -> Inputs:
-    """The features that all the families have, and the couplings of a label model; of a single family, its cycle too."""
-    common = set.intersection(*(set(names_of(family.feature_columns, FEATURE)) for family in families))
-    common -= _INDICES | {family.cycle for family in families}
-    features = tuple(column for column in families[0].feature_columns if column.name in common)
+def inputs_of(task: Task, families: Sequence[Family], model: LabelModel) -> Inputs:
+    """The inputs that a task allows of all the families; of a single one, its cycle too."""
+    if task.numbers:
+        allowed = tuple(task.inputs_of(families[0].feature_columns))
+        return Inputs(task, allowed, (), None, (), model)
+    allowed = [names_of(task.inputs_of(family.feature_columns)) for family in families]
+    common = set.intersection(*map(set, allowed)) - _INDICES - {family.cycle for family in families}
+    features = tuple(
+        column for column in families[0].feature_columns if column.name in common and column.role == FEATURE
+    )
     drawn = tuple(column for column in model.columns if column.role == COUPLING and column.type != "string")
-    return Inputs(features, drawn, families[0].cycle if len(families) == 1 else None)
+    oracle = model.oracle.reads(families[0]) if model.oracle and task.row == DRAW else ()
+    known = (*names_of(families[0].feature_columns), *names_of(model.columns))
+    there = all(name in known for name in oracle) and len(families) == 1
+    return Inputs(
+        task, features, drawn, families[0].cycle if len(families) == 1 else None, oracle if there else (), model
+    )
+
+
+def _column(column: pl.Series) -> np.ndarray | Ragged:
+    return _ragged(column) if column.dtype == pl.List else column.to_numpy()
 
 
 def _width(column: Column) -> range:
@@ -91,38 +112,3 @@ def _numbers(column: pl.Series) -> np.ndarray:
         out[there, i] = ufunc.reduceat(values.astype(np.float64), offsets[:-1][there])
     out[there, 1] /= np.diff(offsets)[there]
     return out
-
-
-def cycle_pairs(curves: Ragged) -> np.ndarray:
-    """How often two self-intersections stand one and two apart on each cycle; the same for rotations and reflections.
-
-    Parameters
-    ----------
-    curves : Ragged
-        Self-intersections of the curves of each cycle.
-
-    Returns
-    -------
-    float64 array (rows, 2 * 105)
-        By distance and unordered pair of -12 ... -1 and 0 or above.
-    """
-    rows = len(curves.offsets) - 1
-    row, following = _cycle(curves)
-    symbol = np.minimum(curves.values.astype(np.int64), 0) - _LOWEST
-    low, high = np.triu_indices(_SYMBOLS)
-    number = np.zeros((_SYMBOLS, _SYMBOLS), dtype=np.int64)
-    number[low, high] = number[high, low] = np.arange(_N_PAIRS)
-    blocks = []
-    for partner in (following, following[following]):
-        pair = row * _N_PAIRS + number[symbol, symbol[partner]]
-        blocks.append(np.bincount(pair, minlength=rows * _N_PAIRS).reshape(rows, _N_PAIRS))
-    return np.concatenate(blocks, axis=1).astype(np.float64)
-
-
-def _cycle(curves: Ragged) -> tuple[np.ndarray, np.ndarray]:
-    """Row of each curve, and position of the next one on its cycle."""
-    lengths = np.diff(curves.offsets)
-    row = np.repeat(np.arange(len(lengths)), lengths)
-    following = np.arange(1, len(row) + 1)
-    following[curves.offsets[1:] - 1] = curves.offsets[:-1]
-    return row, following

@@ -1,51 +1,92 @@
-"""Rows to train and test on: draws of a run, with their inputs."""
+"""Rows to train and test on: those of a task, with their inputs and targets."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
 from vacuagym.benchmark.baselines.inputs import Inputs
-from vacuagym.benchmark.scored import is_scored, label_reads
-from vacuagym.benchmark.scoring import class_code
+from vacuagym.benchmark.tasks.base import DRAW
 from vacuagym.errors import InputError
-from vacuagym.models.base import LabelModel
-from vacuagym.schema import PART, names_of
-from vacuagym.tables.frames import Shard, read_draws
+from vacuagym.schema import DRAW_KEYS, PART, names_of
+from vacuagym.tables.frames import Shard, read_draws, read_geometries
+from vacuagym.tables.shards import read_schema
+
+DUPLICATE_GROUP = "duplicate_group"
+TARGET = "target "  # before the name of a target, the column that holds its value
+
+
+class Sample(NamedTuple):
+    """Rows as learners of tables take them.
+
+    Parameters
+    ----------
+    x : float64 array (rows, columns)
+        Inputs.
+    elements : dict of str to float64 array
+        Of targets that are lists, by kind: inputs of every element.
+    lengths : dict of str to int array (rows,)
+        Of these lists.
+    table : DataFrame
+        Keys, duplicate_group, and targets under `TARGET` and their names.
+    """
+
+    x: np.ndarray
+    elements: dict[str, np.ndarray]
+    lengths: dict[str, np.ndarray]
+    table: pl.DataFrame
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Draws of some datasets, as a learner sees them; memory holds one batch of them.
+    """Rows of some datasets, as a learner sees them; memory holds one batch of them.
 
     Parameters
     ----------
     shards : sequence of Shard
     split : Path
         Table of the split.
-    model : LabelModel
-        The model that made the labels.
     inputs : Inputs
+        Of the task.
     """
 
     shards: Sequence[Shard]
     split: Path
-    model: LabelModel
     inputs: Inputs
 
     def read(self, part: str, only_scored: bool = True, with_inputs: bool = True) -> Iterator[pl.DataFrame]:
-        """Stream the rows of a part, in the order of the tables; without inputs, features and couplings are not read."""
-        columns = names_of(self.model.columns)
-        features, couplings = (self.inputs.feature_names, self.inputs.coupling_names) if with_inputs else ((), ())
-        wanted = pl.col(PART.name) == part
-        wanted = wanted & is_scored(columns) if only_scored else wanted
-        for shard in self.shards:
-            for rows in read_draws(shard, features, [*label_reads(columns), *couplings], {PART.name: self.split}):
-                yield rows.filter(wanted)
+        """Stream the rows of a part, in the order of the tables: inputs, duplicate_group, and targets under `TARGET`.
 
-    def sample(self, part: str, limit: int, seed: int, only_scored: bool = True) -> tuple[np.ndarray, pl.DataFrame]:
+        Without inputs, features and couplings are not read.
+        """
+        task, splits = self.inputs.task, {PART.name: self.split}
+        for shard in self.shards:
+            of_features = read_schema(shard.features)
+            of_labels = read_schema(shard.labels) if task.row == DRAW else {}
+            takes_part = task.is_scored([*of_features, *of_labels])
+            wanted = [DUPLICATE_GROUP, *(self.inputs.reads if with_inputs else ())]
+            for value in (takes_part, *task.target_columns.values()):
+                wanted += [
+                    name
+                    for name in value.meta.root_names()
+                    if name not in task.target_columns.keys() - {*of_features, *of_labels}
+                ]
+            drawn = [name for name in dict.fromkeys(wanted) if name in of_labels and name not in of_features]
+            fixed = [name for name in dict.fromkeys(wanted) if name in of_features]
+            if task.row == DRAW:
+                batches = read_draws(shard, fixed, drawn, splits)
+            else:
+                batches = read_geometries(shard, fixed, splits)
+            for rows in batches:
+                rows = rows.filter(pl.col(PART.name) == part)
+                rows = rows.with_columns(**task.target_columns)
+                rows = rows.filter(takes_part) if only_scored else rows
+                yield rows.with_columns(pl.col(name).alias(TARGET + name) for name in task.target_columns)
+
+    def sample(self, part: str, limit: int, seed: int, only_scored: bool = True) -> "Sample":
         """A sample of the rows of a part, in the order of the tables; memory holds nothing but these.
 
         Parameters
@@ -55,13 +96,6 @@ class Rows:
             Rows of the sample, at most.
         seed : int
         only_scored : bool
-
-        Returns
-        -------
-        x : float64 array (rows, columns)
-            Inputs.
-        rows : DataFrame
-            geometry_id, sample, and class (position in CLASSES) of the same rows.
 
         Raises
         ------
@@ -73,12 +107,26 @@ class Rows:
             datasets = ", ".join(dict.fromkeys(shard.dataset for shard in self.shards))
             raise InputError(f"split {self.split.stem}", f"has no rows of {datasets} in its part {part}; raise n_limit")
         chosen = np.sort(np.random.default_rng(seed).choice(total, min(limit, total), replace=False))
-        x, keys, first = np.empty((len(chosen), len(self.inputs.groups))), [], 0
+        found, first = [], 0
         for rows in self.read(part, only_scored):
             low, high = np.searchsorted(chosen, [first, first + len(rows)])
             if low < high:
-                mine = rows[chosen[low:high] - first]
-                x[low:high] = self.inputs.matrix(mine)
-                keys.append(mine.select("geometry_id", "sample", class_code().alias("class")))
+                found.append(self._sample(rows[chosen[low:high] - first]))
             first += len(rows)
-        return x, pl.concat(keys)
+        return Sample(
+            np.concatenate([some.x for some in found]),
+            {kind: np.concatenate([some.elements[kind] for some in found]) for kind in found[0].elements},
+            {kind: np.concatenate([some.lengths[kind] for some in found]) for kind in found[0].lengths},
+            pl.concat(some.table for some in found),
+        )
+
+    def _sample(self, rows: pl.DataFrame) -> "Sample":
+        task = self.inputs.task
+        lists = {target.kind: target.elements for target in task.targets if target.elements}
+        keys = [name for name in names_of(DRAW_KEYS) if name in rows.columns]
+        return Sample(
+            self.inputs.matrix(rows),
+            {kind: elements.of(rows) for kind, elements in lists.items()},
+            {kind: elements.lengths(rows) for kind, elements in lists.items()},
+            rows.select(*keys, DUPLICATE_GROUP, *(TARGET + name for name in task.target_columns)),
+        )

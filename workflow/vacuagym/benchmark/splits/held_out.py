@@ -1,11 +1,11 @@
-"""Splits that hold out a whole dataset, one for each family."""
+"""Splits that hold out all datasets of a family, one for each family."""
 
 from functools import cache, partial
 from pathlib import Path
 
 import polars as pl
 
-from vacuagym.benchmark.splits.base import HELD_OUT_SHARES, TEST, VAL, Split, by_group
+from vacuagym.benchmark.splits.base import VAL, Split, inside, outside
 from vacuagym.geometry import FAMILIES
 from vacuagym.geometry.family import Family
 
@@ -21,8 +21,8 @@ def shared_groups() -> pl.Series:
 
 def _part(family: Family, threshold: None, held_out: str) -> pl.Expr:
     if family.name == held_out:
-        return TEST
-    rest = by_group(HELD_OUT_SHARES)
+        return outside()
+    rest = inside()
     if family.is_toric and FAMILIES[held_out].is_toric:
         return pl.when(pl.col("duplicate_group").is_in(shared_groups().implode())).then(VAL).otherwise(rest)
     return rest
@@ -31,7 +31,7 @@ def _part(family: Family, threshold: None, held_out: str) -> pl.Expr:
 SPLITS = tuple(
     Split(
         name=f"ood_dataset_{family.name}",
-        text=f"The geometries of `{family.name}` are the test part; training and validation have the other families. "
+        text=f"The geometries of `{family.name}` are the test part, and `ood_val`; training and validation have the other families. "
         "Polytopes that stand in it too are kept out of training.",
         part=partial(_part, held_out=family.name),
         holds_out=family.name,

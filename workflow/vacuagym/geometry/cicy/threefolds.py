@@ -7,6 +7,7 @@ list. Rows and columns may be permuted; the canonical form is the lexicographica
 
 import hashlib
 import re
+from collections.abc import Mapping
 from itertools import combinations_with_replacement, pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from vacuagym.errors import InputError
 from vacuagym.geometry.cicy import FAMILY
 from vacuagym.geometry.cicy.configurations import canonical_form, threefolds
 from vacuagym.geometry.lists import COMPLETE, read_text
+from vacuagym.geometry.texts import integers
 from vacuagym.numerics.compiled import njit
 from vacuagym.tables.arrays import Columns, Ragged, content_sha256, ragged
 from vacuagym.tables.hashing import hash_rows
@@ -429,14 +431,25 @@ def _entries(source: Path) -> list[tuple[int, dict[str, list[int]], np.ndarray]]
 
 
 def _why_no_configuration(fields: dict[str, list[int]], rows: list[list[int]]) -> str | None:
-    """What is wrong with an entry, or None: fields, shape, degrees, Calabi-Yau condition in three dimensions."""
+    """What is wrong with an entry of the published list, or None."""
     if tuple(fields) != _FIELDS:
         return f"has the fields {', '.join(fields)}, expected {', '.join(_FIELDS)}"
-    m, k = fields["NumPs"][0], fields["NumPol"][0]
-    if not 1 <= m <= MAX_FACTORS or not 1 <= k <= MAX_EQUATIONS:
-        return f"has {m} factors and {k} polynomials, at most {MAX_FACTORS} and {MAX_EQUATIONS} are known"
+    return _why_not_of_size(fields, rows) or _why_no_matrix(rows)
+
+
+def _why_not_of_size(fields: Mapping[str, list[int]], rows: list[list[int]]) -> str | None:
+    """Whether a matrix has the size that its fields say, where they do."""
+    m, k = fields.get("NumPs", [len(rows)])[0], fields.get("NumPol", [len(rows[0]) if rows else 0])[0]
     if len(rows) != m or any(len(row) != k for row in rows):
         return f"has rows of lengths {[len(row) for row in rows]}, expected {m} rows of {k}"
+    return None
+
+
+def _why_no_matrix(rows: list[list[int]]) -> str | None:
+    """What is wrong with a configuration matrix, or None: size, degrees, Calabi-Yau condition in three dimensions."""
+    m, k = len(rows), len(rows[0]) if rows else 0
+    if not 1 <= m <= MAX_FACTORS or not 1 <= k <= MAX_EQUATIONS:
+        return f"has {m} factors and {k} polynomials, at most {MAX_FACTORS} and {MAX_EQUATIONS} are known"
     if min(map(min, rows)) < 0 or max(map(max, rows)) > MAX_DEGREE:
         return f"has a degree that is not in 0 to {MAX_DEGREE}"
     if sum(map(sum, rows)) - m - k != 3 or min(map(sum, rows)) < 2:
@@ -444,3 +457,65 @@ def _why_no_configuration(fields: dict[str, list[int]], rows: list[list[int]]) -
     if min(map(sum, zip(*rows, strict=True))) < 2:
         return "has a linear polynomial"
     return None
+
+
+# --- lists of one's own -------------------------------------------------------------------------------------------------
+
+_GIVEN = {"Eta": "euler_characteristic", "H11": "h11", "H21": "h21", "C2": "second_chern_numbers"}
+
+
+def parse(entry: str) -> tuple[dict, dict]:
+    """The fields of a configuration, if there are any, and the rows of its matrix.
+
+    Returns
+    -------
+    geometry : dict
+        The columns of `FAMILY.geometry_columns`, the matrix in canonical form.
+    given : dict
+        Features that stand in the entry.
+
+    Raises
+    ------
+    ValueError
+        It is no configuration matrix of a threefold; says why.
+    """
+    fields, rows = {}, []
+    for line in entry.splitlines():
+        name, colon, value = (part.strip() for part in line.partition(":"))
+        if not colon:
+            rows.append(integers(line))
+        elif name in ("NumPs", "NumPol", *_GIVEN):
+            fields[name] = integers(value)
+    if reason := _why_not_of_size(fields, rows) or _why_no_matrix(rows):
+        raise ValueError(reason)
+    q = canonical_form(np.array(rows))
+    geometry = {"n_factors": len(q), "n_equations": q.shape[1], "configuration": q.ravel().tolist()}
+    if fields.get("H11") == fields.get("H21") == [0] and _n_blocks(q.astype(np.int64)) > 1:
+        del fields["H11"], fields["H21"]  # products are listed so
+    given = {
+        feature: fields[name] if name == "C2" else fields[name][0]
+        for name, feature in _GIVEN.items()
+        if fields.get(name)
+    }
+    return geometry, given
+
+
+def defects(geometries: Columns) -> list[str]:
+    """What is wrong with each of some configurations, empty if nothing."""
+    values, offsets = geometries["configuration"]
+    found = []
+    for m, k, start, stop in zip(
+        geometries["n_factors"], geometries["n_equations"], offsets[:-1], offsets[1:], strict=True
+    ):
+        if m < 1 or m * k != stop - start:
+            found.append(f"has {stop - start} degrees, expected {m} rows of {k}")
+            continue
+        q = values[start:stop].reshape(m, k)
+        reason = _why_no_matrix(q.tolist())
+        if not reason:
+            try:
+                _features_of(canonical_form(q).astype(np.int64))
+            except InputError as error:
+                reason = error.reason
+        found.append(reason or "")
+    return found

@@ -14,6 +14,7 @@ import numpy as np
 from vacuagym.errors import InputError
 from vacuagym.geometry.lists import COMPLETE, read_text
 from vacuagym.geometry.sequences import insert
+from vacuagym.geometry.texts import integers
 from vacuagym.geometry.toric_bases import CLUSTERS, CURVES, FAMILY, MAX_LAG, MAX_SELF_INTERSECTION, curve_column
 from vacuagym.geometry.toric_bases.weierstrass import elliptic_threefolds
 from vacuagym.geometry.triangulations import mix, new_table, threefold_columns
@@ -330,16 +331,16 @@ def read(source: Path) -> dict[str, Ragged]:
         reason = f"{_short(text[end:])!r} stands where the end of the list or the next base is expected"
         raise _damaged(source, text, end, len(text), reason)
     m, offsets = np.frombuffer(m, np.int16), np.frombuffer(offsets, np.int32)
-    defects = _defects(m, offsets, True)
-    for row in np.flatnonzero(defects)[:1]:
+    wrong = _defects(m, offsets, True)
+    for row in np.flatnonzero(wrong)[:1]:
         entry = _ENTRY.match(text, starts[row])
-        reason = f"the base {_short(entry.group())} {_DEFECTS[defects[row]]}"
+        reason = f"the base {_short(entry.group())} {_DEFECTS[wrong[row]]}"
         raise _damaged(source, text, entry.start(), entry.end(), reason)
     table = {"self_intersections": Ragged(-m, offsets)}
-    if len(defects) != FAMILY.count:
+    if len(wrong) != FAMILY.count:
         row, missing = _first_missing(table["self_intersections"])
         at = starts[row] if row < len(starts) else end
-        reason = f"{_short(str(missing))} is missing before this line; the list holds {len(defects):,} of {FAMILY.count:,} bases"
+        reason = f"{_short(str(missing))} is missing before this line; the list holds {len(wrong):,} of {FAMILY.count:,} bases"
         raise _damaged(source, text, at, at, reason)
     return table
 
@@ -371,13 +372,40 @@ def _short(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
+# --- lists of one's own -------------------------------------------------------------------------------------------------
+
+
+def parse(entry: str) -> tuple[dict, dict]:
+    """Minus the self-intersections of a base, as its list has them.
+
+    Returns
+    -------
+    geometry : dict
+        The columns of `FAMILY.geometry_columns`.
+    given : dict
+        Nothing: no features stand in the list.
+
+    Raises
+    ------
+    ValueError
+        It is no list of integers.
+    """
+    return {"self_intersections": [-m for m in integers(entry)]}, {}
+
+
+def defects(geometries: Columns) -> list[str]:
+    """What is wrong with each of some bases, empty if nothing."""
+    curves = geometries["self_intersections"]
+    return [_DEFECTS[defect] for defect in _defects(-curves.values, curves.offsets, False)]
+
+
 # --- features ---------------------------------------------------------------------------------------------------------
 
 
 def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
     """Exact features of a batch of bases; each row depends on its own base alone.
 
-    All columns but ``self_intersections`` are the same for each rotation and reflection of a base.
+    All columns are the same for each rotation and reflection of a base.
 
     Parameters
     ----------
@@ -392,9 +420,10 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
     InputError : a sequence is no toric base of 6D F-theory; names the row of the batch.
     """
     curves = geometries["self_intersections"]
-    defects = _defects(-curves.values, curves.offsets, False)
-    for row in np.flatnonzero(defects)[:1]:
-        raise InputError(f"row {row} of a batch of toric bases", f"{_DEFECTS[defects[row]]}; make the geometries again")
+    wrong = _defects(-curves.values, curves.offsets, False)
+    for row in np.flatnonzero(wrong)[:1]:
+        raise InputError(f"row {row} of a batch of toric bases", f"{_DEFECTS[wrong[row]]}; make the geometries again")
+    curves = Ragged(_canonical_rows(curves.values, curves.offsets), curves.offsets)
     n = np.diff(curves.offsets)
     by_value, by_cluster, free, longest = _count_curves(curves.values, curves.offsets)
     keys, rotations, reflections, fibrations, correlations = _cyclic_structure(curves.values, curves.offsets)
@@ -434,6 +463,21 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
         )
     columns |= {"self_intersections": curves, **threefold_columns(threefolds)}
     return in_order(FAMILY.features, columns)
+
+
+@njit(cache=True, nogil=True)
+def _canonical_rows(values, offsets):
+    """The self-intersections of each base in the order of its canonical form."""
+    out = np.empty_like(values)
+    m, canonical = np.empty(MAX_CURVES, np.int64), np.empty(MAX_CURVES, np.int64)
+    for row in range(len(offsets) - 1):
+        start, n = offsets[row], offsets[row + 1] - offsets[row]
+        for i in range(n):
+            m[i] = -values[start + i]
+        _canonical(m[:n], canonical[:n])
+        for i in range(n):
+            out[start + i] = -canonical[i]
+    return out
 
 
 @njit(cache=True, nogil=True)

@@ -4,44 +4,24 @@ Delta is the convex hull of the lattice points of {a >= 0 : W a = d}, shifted so
 lattice of integer solutions of W x = 0 and N its dual.
 """
 
-from math import gcd
-
 import numpy as np
 
+from vacuagym.geometry.hypersurfaces import QUANTITIES, add_hypersurface
 from vacuagym.geometry.polytopes import (
     DIM,
     MAX_POINTS,
     combine,
     complete_pair,
-    count_classes,
     new_hull,
     new_polytope,
     origin_inside,
     reduce_basis,
     sort_order,
-    volume,
 )
-from vacuagym.geometry.triangulations import add_threefold
 from vacuagym.numerics.compiled import njit
 
 MAX_COORDINATES = 8
-
-QUANTITIES = (
-    "h11",
-    "h21",
-    "n_points_m",
-    "n_vertices_m",
-    "n_points_n",
-    "n_vertices_n",
-    "volume",
-    "divisibility",
-    "h11_correction",
-    "h21_correction",
-    "n_facet_interior_points_m",
-    "n_facet_interior_points_n",
-    "transverse",
-)
-
+N_QUANTITIES = len(QUANTITIES)
 
 # --- lattice points ---------------------------------------------------------------------------------------------------
 
@@ -227,41 +207,6 @@ def interior_point(weights, degrees):
 
 
 @njit(cache=True, nogil=True)
-def _divisibility(polytope):
-    """Smallest s > 0 with (0, s) in the lattice spanned by (n, 1), n the non-zero points not interior to a facet."""
-    points, incidence = polytope.points, polytope.hull.incidence
-    count, n_facets = polytope.sizes
-    rows = np.zeros((DIM, DIM + 1), np.int64)  # echelon form
-    rest = np.int64(0)
-    row = np.empty(DIM + 1, np.int64)
-    for j in range(count):
-        on = 0
-        for f in range(n_facets):
-            on += (incidence[f, j // 64] >> np.uint64(j % 64)) & np.uint64(1)
-        if on < 2:
-            continue
-        for c in range(DIM):
-            row[c] = points[j, c]
-        row[DIM] = 1
-        for c in range(DIM):
-            while row[c] != 0:
-                if rows[c, c] == 0:
-                    for i in range(DIM + 1):
-                        rows[c, i], row[i] = row[i], 0
-                    break
-                q = row[c] // rows[c, c]
-                for i in range(c, DIM + 1):
-                    row[i] -= q * rows[c, i]
-                if row[c] != 0:
-                    for i in range(c, DIM + 1):
-                        row[i], rows[c, i] = rows[c, i], row[i]
-        rest = gcd(rest, row[DIM])
-        if rest == 1:
-            break
-    return rest
-
-
-@njit(cache=True, nogil=True)
 def is_transverse(points, count, k):
     """Whether the generic polynomial with these monomials is quasi-smooth (Iano-Fletcher 2000, theorem 8.1)."""
     pure = np.zeros(1 << k, np.bool_)  # supports of monomials
@@ -300,13 +245,13 @@ def is_transverse(points, count, k):
 
 @njit(cache=True, nogil=True)
 def polytope_data(weights, blocks, coordinates_of, degrees, out, table):
-    """The ``QUANTITIES`` of each polytope of a batch.
+    """The ``QUANTITIES`` of each polytope of a batch, and whether its system is transverse.
 
     Parameters
     ----------
     weights : (rows, 3, 8) int64, zero beyond ``blocks`` and ``coordinates_of``; degrees : (rows, 3) int64.
     blocks, coordinates_of : (rows,) int64, weight systems combined and coordinates.
-    out : (rows, quantities) int64, written.
+    out : (rows, 1 + quantities) int64, written.
     table : Threefolds, written.
 
     Returns
@@ -320,14 +265,8 @@ def polytope_data(weights, blocks, coordinates_of, degrees, out, table):
         w = np.ascontiguousarray(weights[row, :b, :k])
         if not _newton_polytope(w, degrees[row, :b], monomials, m) or not complete_pair(m, n):
             return row
-        out[row, 0], out[row, 11], out[row, 8] = count_classes(n)
-        out[row, 1], out[row, 10], out[row, 9] = count_classes(m)
-        out[row, 2], out[row, 5] = m.sizes
-        out[row, 4], out[row, 3] = n.sizes
-        out[row, 6] = volume(m, n)
-        out[row, 7] = _divisibility(n)
-        out[row, 12] = b == 1 and is_transverse(monomials, m.sizes[0], k)
-        add_threefold(m, n, row, table)
+        add_hypersurface(m, n, row, out[row], table)
+        out[row, N_QUANTITIES] = b == 1 and is_transverse(monomials, m.sizes[0], k)
     return -1
 
 

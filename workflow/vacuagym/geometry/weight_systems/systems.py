@@ -15,19 +15,21 @@ from pathlib import Path
 import numpy as np
 
 from vacuagym.errors import InputError
+from vacuagym.geometry.hypersurfaces import hypersurface_columns
 from vacuagym.geometry.lists import COMPLETE, list_files, read_text
 from vacuagym.geometry.polytopes import sort_order
 from vacuagym.geometry.sequences import insert
+from vacuagym.geometry.texts import integers, palp_results
 from vacuagym.geometry.triangulations import new_table, threefold_columns
 from vacuagym.geometry.weight_systems import FAMILY
 from vacuagym.geometry.weight_systems.polytopes import (
     MAX_COORDINATES,
-    QUANTITIES,
+    N_QUANTITIES,
     interior_point,
     polytope_data,
 )
 from vacuagym.numerics.compiled import njit
-from vacuagym.tables.arrays import Columns, Ragged, content_sha256, in_order
+from vacuagym.tables.arrays import Columns, Ragged, content_sha256, in_order, take
 from vacuagym.tables.hashing import hash_rows, mix64
 
 CONTENT_SHA256 = "6ced65e725dd0220aa78da6b44f073e12e6520828b24f245ee9ba9ac5052dad2"
@@ -379,7 +381,7 @@ def _read_kind(path: Path, kind: int) -> np.ndarray:
         rows.extend(numbers)
         line_of_row.append(number)
     systems = np.array(rows).reshape(-1, _BLOCKS[kind], _COORDINATES[kind] + 1)
-    defects = _defects(systems, kind)
+    defects = _defects(systems, listed=kind == 0)
     for row in np.flatnonzero(defects)[:1]:
         number = line_of_row[row]
         raise _damaged(path, number, lines[number - 1], _DEFECTS[defects[row]])
@@ -404,11 +406,11 @@ _DEFECTS = (
 )
 
 
-def _defects(systems: np.ndarray, kind: int) -> np.ndarray:
-    """Index to ``_DEFECTS`` of what is wrong with each system of a list, 0 if nothing."""
+def _defects(systems: np.ndarray, listed: bool) -> np.ndarray:
+    """Index to ``_DEFECTS`` of what is wrong with each system, 0 if nothing; ``listed`` ones stand in the list's order."""
     degrees, weights = systems[:, :, 0], systems[:, :, 1:]
     unsorted = out_of_order = np.zeros(len(systems), bool)
-    if kind == 0 and len(systems):
+    if listed and len(systems):
         unsorted = (weights[:, 0, 0] == 0) | (np.diff(weights[:, 0]) < 0).any(axis=1)
         steps = np.diff(systems[:, 0, [0, 5, 4, 3, 2, 1]], axis=0)  # the first that is not zero has to be positive
         first = np.take_along_axis(steps, (steps != 0).argmax(axis=1)[:, None], axis=1)[:, 0]
@@ -427,6 +429,74 @@ def _defects(systems: np.ndarray, kind: int) -> np.ndarray:
     return defects
 
 
+# --- lists of one's own -------------------------------------------------------------------------------------------------
+
+# Weights of the systems that are combined, by how many numbers a line has and how many of the weights are not zero.
+_SHAPES = {(6, (5,)): 0, (14, (4, 4)): 1, (14, (4, 3)): 2, (14, (3, 4)): 2, (24, (3, 3, 3)): 3, (14, (3, 3)): 4}
+
+
+def parse(entry: str) -> tuple[dict, dict]:
+    """A line ``d w1 w2 …``, of one or several systems, or what PALP prints of it.
+
+    Returns
+    -------
+    geometry : dict
+        The columns of `FAMILY.geometry_columns`.
+    given : dict
+        Features that stand in the line.
+
+    Raises
+    ------
+    ValueError
+        It is no such line; says why.
+    """
+    text, given = palp_results(entry)
+    numbers = integers(text)
+    blocks = max(1, len(numbers) // 7)
+    systems = [
+        numbers[start : start + len(numbers) // blocks] for start in range(0, len(numbers), len(numbers) // blocks)
+    ]
+    counts = tuple(sum(weight != 0 for weight in system[1:]) for system in systems)
+    kind = _SHAPES.get((len(numbers), counts))
+    if kind is None:
+        raise ValueError("is no degree with 5 weights, and no combination of 4 + 4, 4 + 3, 3 + 3 + 3 or 3 + 3 weights")
+    weights = [sorted(system[1:]) if kind == 0 else system[1:] for system in systems]
+    return {"kind": kind, "degrees": [system[0] for system in systems], "weights": sum(weights, [])}, given
+
+
+def defects(geometries: Columns) -> list[str]:
+    """What is wrong with each of some systems, empty if nothing."""
+    kind, degrees, weights = (geometries[column.name] for column in FAMILY.geometry_columns)
+    blocks, width = (np.array(values)[np.clip(kind, 0, len(KINDS) - 1)] for values in (_BLOCKS, _COORDINATES))
+    sound = (kind >= 0) & (kind < len(KINDS)) & (np.diff(degrees.offsets) == blocks)
+    sound &= np.diff(weights.offsets) == blocks * width
+    found = np.where(sound, "", "has numbers of degrees and weights that do not belong to its kind").tolist()
+    for one in np.unique(kind[sound]):
+        rows = np.flatnonzero(sound & (kind == one))
+        part = take(geometries, rows)
+        of_degrees = part["degrees"].values.reshape(len(rows), _BLOCKS[one], 1)
+        of_weights = part["weights"].values.reshape(len(rows), _BLOCKS[one], _COORDINATES[one])
+        systems = np.concatenate([of_degrees, of_weights], axis=2).astype(np.int64)
+        inside = ((systems >= 0) & (systems <= MAX_DEGREE)).all(axis=(1, 2))
+        wrong = np.zeros(len(rows), np.int64)
+        wrong[inside] = _defects(systems[inside], listed=False)
+        for k, row in enumerate(rows.tolist()):
+            if not inside[k]:
+                found[row] = f"has a number outside 0 to {MAX_DEGREE}"
+            elif wrong[k]:
+                found[row] = _DEFECTS[wrong[k]]
+            elif _BLOCKS[one] > 1 and not _is_reflexive(take(part, np.array([k]))):
+                found[row] = "does not span a reflexive polytope"
+    return found
+
+
+def _is_reflexive(system: Columns) -> bool:
+    """Whether one system spans a reflexive polytope, as a single one with the interior-point property does."""
+    blocks, coordinates, dense, degrees = _dense(*(system[column.name] for column in FAMILY.geometry_columns))
+    out = np.zeros((1, N_QUANTITIES + 1), np.int64)
+    return polytope_data(dense, blocks, coordinates, degrees, out, new_table(1)) < 0
+
+
 # --- features ---------------------------------------------------------------------------------------------------------
 
 
@@ -442,44 +512,35 @@ def features(geometries: Columns) -> dict[str, np.ndarray | Ragged]:
     The columns of `FAMILY.features`.
     """
     kind, degrees, weights = (geometries[column.name] for column in FAMILY.geometry_columns)
-    rows = len(kind)
-    blocks, coordinates = np.array(_BLOCKS)[kind], np.array(_COORDINATES)[kind]
-    dense, dense_degrees = np.zeros((rows, 3, MAX_COORDINATES), np.int64), np.zeros((rows, 3), np.int64)
-    _unpack(weights.values, weights.offsets, degrees.values, degrees.offsets, coordinates, dense, dense_degrees)
-    out, threefolds = np.zeros((rows, len(QUANTITIES)), np.int64), new_table(rows)
+    blocks, coordinates, dense, dense_degrees = _dense(kind, degrees, weights)
+    out, threefolds = np.zeros((len(kind), N_QUANTITIES + 1), np.int64), new_table(len(kind))
     bad = polytope_data(dense, blocks, coordinates, dense_degrees, out, threefolds)
     if bad >= 0:
         system = dense[bad, : blocks[bad], : coordinates[bad]].tolist()
         raise InputError(
             f"weight system {system}", "does not span a reflexive polytope; delete the table and run again"
         )
-    q = dict(zip(QUANTITIES, out.T, strict=True))
-    second_chern = 12 * (q["n_points_m"] - 1) - 2 * q["volume"]
-    r = q["divisibility"]
-    primitive = {
-        "primitive_triple_intersection": q["volume"] // r**3,
-        "primitive_second_chern": second_chern // r,
-    }
-    chi = 2 * (q["h11"] - q["h21"])
     columns = {
         "geometry_key": _keys(dense, dense_degrees),
-        "h11": q["h11"],
-        "h21": q["h21"],
-        "euler_characteristic": chi,
+        **hypersurface_columns(out),
         "kind": kind,
         "total_degree": dense_degrees.sum(axis=1),
         "max_weight": dense.max(axis=(1, 2)),
         "min_weight": np.where(dense > 0, dense, np.iinfo(np.int64).max).min(axis=(1, 2)),
-        **{name: q[name] for name in QUANTITIES if name.startswith("n_") or name.endswith("_correction")},
-        "is_favourable": q["h11_correction"] == 0,
-        "is_transverse": q["transverse"] == 1,
-        "triple_intersection_j": q["volume"],
-        "second_chern_j": second_chern,
-        "divisibility": r,
-        **primitive,
+        "is_transverse": out[:, N_QUANTITIES] == 1,
+        "degrees": degrees,
+        "weights": weights,
+        **threefold_columns(threefolds),
     }
-    columns |= {"degrees": degrees, "weights": weights, **threefold_columns(threefolds)}
     return in_order(FAMILY.features, columns)
+
+
+def _dense(kind, degrees: Ragged, weights: Ragged) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Numbers of systems combined and of coordinates (rows,), weights (rows, 3, 8) and degrees (rows, 3), all int64."""
+    blocks, coordinates = np.array(_BLOCKS)[kind], np.array(_COORDINATES)[kind]
+    dense, dense_degrees = np.zeros((len(kind), 3, MAX_COORDINATES), np.int64), np.zeros((len(kind), 3), np.int64)
+    _unpack(weights.values, weights.offsets, degrees.values, degrees.offsets, coordinates, dense, dense_degrees)
+    return blocks, coordinates, dense, dense_degrees
 
 
 def _keys(weights, degrees):

@@ -7,11 +7,14 @@ ray, with proof.
 
 from pathlib import Path
 
+import numpy as np
+
 from vacuagym.errors import InputError
 from vacuagym.geometry.family import Family
-from vacuagym.models.base import LabelModel
+from vacuagym.models.base import LabelModel, Oracle
 from vacuagym.models.parameters import Parameter
 from vacuagym.models.supergravity.columns import CLASSES, COLUMNS
+from vacuagym.tables.arrays import Columns
 
 # Every range is a choice, not a consequence of string theory.
 PARAMETERS = {
@@ -39,6 +42,16 @@ PARAMETERS = {
 }
 TOPOLOGY = ("triple_intersection_indices", "triple_intersection_numbers")
 TORIC = ("is_mirror", "rays", "heights", "basis")
+_ORACLE = (
+    "euler_characteristic",
+    *TOPOLOGY,
+    "log10_flux",
+    "condensate_rank",
+    "string_coupling",
+    "uplift_power",
+    "uplift",
+    "ray",
+)
 PRODUCT = "is_product"  # of tori and K3 surfaces, in families that have such
 
 
@@ -58,6 +71,12 @@ def reads(family: Family) -> tuple[str, ...]:
     return ("geometry_id", "geometry_key", "n_fields", "euler_characteristic", *TOPOLOGY, *known)
 
 
+def _quantities(rows: Columns) -> np.ndarray:
+    from vacuagym.models.supergravity.oracle import quantities  # compiled code is imported when it is needed
+
+    return quantities(rows)
+
+
 MODEL = LabelModel(
     name="supergravity",
     summary="the Kähler-moduli potential of supergravity ([docs/supergravity.md](../docs/supergravity.md))",
@@ -70,8 +89,15 @@ MODEL = LabelModel(
     classes=CLASSES,
     parameters=PARAMETERS,
     columns=COLUMNS,
+    goal={"vacuum_type": "ds_minimum", "controlled": True},
+    goal_text="controlled dS minima",
     reads=reads,
     module=f"{__name__}.labels",
+    oracle=Oracle(
+        ("log_volume", "xi_ratio_at_1", "log10_uplift_at_1", "lowest_transverse", "highest_transverse"),
+        lambda family: (*_ORACLE, *(name for name in ("is_mirror",) if name in {c.name for c in family.features})),
+        _quantities,
+    ),
     document="docs/supergravity.md",
     bibliography=Path(__file__).with_name("sources.bib").read_text(encoding="utf-8"),
 )

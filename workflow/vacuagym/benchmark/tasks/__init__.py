@@ -1,0 +1,14 @@
+"""The tasks of the benchmark."""
+
+from vacuagym.registry import Registry
+
+TASKS = Registry(
+    "task",
+    __name__,
+    "TASKS",
+    "stability",
+    "barrier",
+    "cicy",
+    "weight_systems",
+    "toric_bases",
+)
