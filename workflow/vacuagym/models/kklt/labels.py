@@ -14,8 +14,8 @@ from vacuagym.models.kklt.columns import (
 from vacuagym.models.kklt.phases import classes_of, new_room, space_of
 from vacuagym.models.kklt.points import Theory
 from vacuagym.models.kklt.solve import Row, solve_row
-from vacuagym.models.supergravity.priors import alpha_prime
 from vacuagym.models.parameters import pack
+from vacuagym.models.supergravity.priors import alpha_prime
 from vacuagym.numerics.philox import draw_key, fill_uniform
 from vacuagym.tables.arrays import Columns, ragged
 
