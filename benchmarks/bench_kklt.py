@@ -27,7 +27,7 @@ def main():
     model = labeller({"name": "kklt", "draws": options.draws, "starts": 0}, SEED)
     features = favourable(options.geometries, model.values["max_moduli"])
     read = {name: features[name] for name in model.model.reads(FAMILIES[FAMILY])}
-    model.label(FAMILIES[FAMILY], take(read, np.arange(3)))  # compiled, or from the cache
+    model.label(FAMILIES[FAMILY], take(read, np.arange(60)))  # compiled, or from the cache
     print("| " + " | ".join(("n", *COLUMNS)) + " |")
     print("|" + "---|" * (len(COLUMNS) + 1))
     parts = []
