@@ -3,8 +3,9 @@
     .venv/bin/python benchmarks/bench_geometry_signal.py [--results results] [--rows 20000] [--seeds 5]
 
 For each dataset and each of several fresh seeds, geometries of a finished run are labelled anew, once each; rows that are
-not scored are left out. Of lists, also of the ray, trees see minimum, mean and maximum. Gradient-boosted trees predict the class of rows whose duplicate groups the training rows do not contain. The
-table gives the macro-F1 of both, and their difference with an interval from a bootstrap over groups and seeds.
+not scored are left out. Gradient-boosted trees predict the class of rows whose duplicate groups the training rows do not
+contain. Of lists, also of the ray, they see minimum, mean and maximum. The table gives the macro-F1 of both, their difference
+with an interval from a bootstrap over groups and seeds, and the macro-F1 of trees that see couplings and what decides.
 """
 
 import argparse
@@ -33,14 +34,16 @@ def main():
     parser.add_argument("--seeds", type=int, default=5, help="fresh seeds")
     parser.add_argument("--target", default="stability", choices=("stability", "vacuum_type"))
     options = parser.parse_args()
-    print(f"{options.target}, macro-F1   controlled  couplings  with geometry  gain [95 % interval]")
+    print(f"{options.target}, macro-F1   controlled  couplings  with geometry  gain [95 % interval]  with what decides")
     for dataset in COMPLETE_FAMILIES:
         inputs, groups, features = geometry_table(options.results, dataset, options.rows)
         runs = [one_seed(dataset, inputs, groups, features, seed, options.target) for seed in range(options.seeds)]
-        share, alone, both = (np.mean([run[k] for run in runs]) for k in range(3))
-        gains = np.concatenate([run[3] for run in runs])
+        share, alone, both, ceiling = (np.mean([run[k] for run in runs]) for k in range(4))
+        gains = np.concatenate([run[4] for run in runs])
         low, high = np.quantile(gains, [0.025, 0.975])
-        print(f"{dataset:22}  {share:10.3f}  {alone:9.3f}  {both:13.3f}  {both - alone:.3f} [{low:.3f}, {high:.3f}]")
+        print(
+            f"{dataset:22}  {share:10.3f}  {alone:9.3f}  {both:13.3f}  {both - alone:.3f} [{low:.3f}, {high:.3f}]  {ceiling:.3f}"
+        )
 
 
 def geometry_table(results, dataset, limit):
@@ -73,7 +76,7 @@ def extremes(column):
 
 
 def one_seed(dataset, inputs, groups, batches, seed, target):
-    """Share of controlled rows, macro-F1 of both trees, and bootstrapped gains of the second over the first."""
+    """Share of controlled rows, macro-F1 of the three trees, and bootstrapped gains of the second over the first."""
     model = labeller(SETTINGS, 1_000 + seed)
     tables = [model.label(FAMILIES[dataset], batch) for batch in batches]
     controlled, truth = (np.concatenate([table[name] for table in tables]) for name in ("controlled", target))
@@ -82,12 +85,18 @@ def one_seed(dataset, inputs, groups, batches, seed, target):
     couplings = np.concatenate([np.column_stack([table[name] for name in COUPLINGS]) for table in tables])
     test = hash_rows([groups], f"signal {seed}") / 2.0**63 < TEST_SHARE
     train, test = (np.flatnonzero(controlled & decided & part) for part in (~test, test))
+    oracle, family = model.model.oracle, FAMILIES[dataset]
+    rows = [
+        {name: (batch | table)[name] for name in oracle.reads(family)}
+        for batch, table in zip(batches, tables, strict=True)
+    ]
+    decides = np.concatenate([oracle.of(some) for some in rows])
     predictions = []
-    for columns in (couplings, np.hstack([couplings, rays.T, inputs])):
+    for columns in (couplings, np.hstack([couplings, rays.T, inputs]), np.hstack([couplings, decides])):
         tree = HistGradientBoostingClassifier(random_state=seed).fit(columns[train], truth[train])
         predictions.append(tree.predict(columns[test]))
-    alone, both = (macro_f1(truth[test], predicted) for predicted in predictions)
-    return controlled.mean(), alone, both, bootstrap(truth[test], groups[test], predictions, seed)
+    scores = [macro_f1(truth[test], predicted) for predicted in predictions]
+    return controlled.mean(), *scores, bootstrap(truth[test], groups[test], predictions[:2], seed)
 
 
 def bootstrap(truth, groups, predictions, seed):

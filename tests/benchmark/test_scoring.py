@@ -91,7 +91,7 @@ def group_weights(rows):
 
 
 def test_a_task_has_scored_rows_and_no_target_in_its_test(run, task):
-    assert task.inputs == ["h11", "flux"] and task.list_inputs == []
+    assert task.inputs == ["h11", "flux"] and task.geometry_lists == []
     assert task.train.columns == [*task.keys, "h11", "flux", "stability"]
     assert task.test.columns == [*task.keys, "h11", "flux"]
     assert task.test.select(task.keys).equals(scored(truth_of(run)).select(task.keys))

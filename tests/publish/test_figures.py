@@ -55,9 +55,17 @@ MEMORY = (
     "label_vacua\tshard=0\t600\t250.5\t20000\t8.00\nbuild_split\tsplit=iid\t300\t90.0\t0\t3.10\n"
     "label_vacua\tshard=1\t600\t300.0\t500\t0.00\n"
 )
-BASELINES = (
-    "split,dataset,model,seed,scored,macro_f1\niid,ks,majority,0,9,0.25\niid,ks,majority,1,9,0.35\niid,ks,mlp,0,9,0.5\n"
-    "iid,fth6d,mlp,0,9,0.7\nood_dataset_ks,ks,mlp,0,9,0.4\n"
+BASELINES = "task,split,dataset,model,seed,metric,value\n" + "".join(
+    f"{task},{split},{dataset},{model},{seed},{metric},{value}\n"
+    for task, split, dataset, model, seed, metric, value in (
+        ("stability", "iid", "ks", "majority", 0, "macro_f1", 0.25),
+        ("stability", "iid", "ks", "majority", 0, "brier", 0.9),
+        ("stability", "iid", "ks", "majority", 1, "macro_f1", 0.35),
+        ("stability", "iid", "ks", "mlp", 0, "macro_f1", 0.5),
+        ("barrier", "iid", "ks", "mlp", 0, "r2", 0.1),
+        ("stability", "iid", "fth6d", "mlp", 0, "macro_f1", 0.7),
+        ("stability", "ood_dataset_ks", "ks", "mlp", 0, "macro_f1", 0.4),
+    )
 )
 LEARNING = (
     "dataset,strategy,seed,asked,found,macro_f1\nks,random,0,100,5,0.3\nks,random,1,100,7,0.5\n"
@@ -169,7 +177,7 @@ def test_costs_are_drawn_at_what_the_jobs_recorded(tables):
 
 
 def test_baselines_are_drawn_at_the_mean_of_the_seeds_with_their_range(tables):
-    scores = score_figures.read_scores(tables["baselines"], "macro_f1", "dataset", "model", "split")
+    scores = score_figures.read_baselines(tables["baselines"])
     left, right = score_figures.baseline_scores(scores, FAMILIES_OF).axes
     assert (left.get_title(), right.get_title()) == ("Weight systems (ks)", "Toric bases (fth6d)")
     away = "trained on the other families"

@@ -365,10 +365,10 @@ def test_inputs_are_those_that_the_loader_gives(tmp_path, texts):
         for dataset, entry in datasets.items():
             task = load_task(name, dataset, folder=out)
             frame = task.train
-            assert frame.columns == [*entry["keys"], *entry["inputs"], *entry["targets"]]
-            assert task.test.columns == [*entry["keys"], *entry["inputs"]]
-            assert set(entry["list_inputs_by_geometry"]) == set(task.geometries.columns) - set(names_of(GEOMETRY_KEYS))
-    assert described["stability"]["ks"]["list_inputs_by_geometry"] == ["degrees"]
+            assert frame.columns == [*entry["keys"], *entry["inputs"], *entry["draw_lists"], *entry["targets"]]
+            assert task.test.columns == [*entry["keys"], *entry["inputs"], *entry["draw_lists"]]
+            assert set(entry["geometry_lists"]) == set(task.geometries.columns) - set(names_of(GEOMETRY_KEYS))
+    assert described["stability"]["ks"]["geometry_lists"] == ["degrees"]
 
 
 def test_a_release_and_its_run_give_the_same_tasks(tmp_path, texts):
@@ -376,7 +376,7 @@ def test_a_release_and_its_run_give_the_same_tasks(tmp_path, texts):
     _, out = configurations(tmp_path, texts)
     for name in json.loads((out / "inputs.json").read_text()):
         of_release, of_run = load_task(name, folder=out), load_task(name, folder=tmp_path)
-        assert of_release.inputs == of_run.inputs and of_release.list_inputs == of_run.list_inputs
+        assert of_release.inputs == of_run.inputs and of_release.geometry_lists == of_run.geometry_lists
         for part in ("train", "val", "test", "geometries"):
             assert getattr(of_release, part).equals(getattr(of_run, part), null_equal=True), (name, part)
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from vacuagym.benchmark.baselines import BASELINES
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.benchmark.tasks import TASKS
 from vacuagym.job import check_declared_memory
@@ -112,16 +113,22 @@ def test_scores_of_a_run(small, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(small, folder)
     config = yaml.safe_load((folder / "config" / "config.yaml").read_text())
-    config["baselines"] = {"train_rows": 50, "seeds": 1}
+    config["baselines"] = {"train_rows": 50, "test_rows": 50, "seeds": 1}
     config["active_learning"] |= {"first_rows": 20, "batch_rows": 5, "rounds": 1, "seeds": 1}
     (folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
     done = snakemake(folder, "baselines", "active_learning")
     assert done.returncode == 0, done.stdout + done.stderr
     scores = pl.read_csv(folder / "results" / "baselines.csv")
-    tested = {("ood_dataset_" + dataset, dataset) for dataset in DATASETS}
-    tested |= {(split, dataset) for split in ("iid", "ood_complexity", "ood_euler") for dataset in DATASETS}
-    assert set(scores.select("split", "dataset").iter_rows()) == tested
-    assert len(scores) == 6 * 12 + 3  # six models everywhere, one that sees cycles on the three splits of fth6d
+    there = scores.filter(task="stability", split="iid", metric="macro_f1")
+    models = [name for name, baseline in BASELINES.items() if "cycle" not in baseline.sees]
+    for dataset, some in there.group_by("dataset"):
+        assert some["model"].to_list() == (list(BASELINES) if dataset == ("fth6d",) else models)
+    assert set(scores["task"]) <= set(TASKS) and {"stability", "cicy3_hodge", "fth6d_gauge"} <= set(scores["task"])
+    # what so few geometries leave without rows or classes is named, and has no scores
+    logs = [path.read_text() for path in (folder / "logs" / "score_baselines").iterdir()]
+    assert len([log for log in logs if "notice: split" in log and "not scored" in log]) == len(logs) - len(
+        scores.select("task", "split", "dataset").unique()
+    )
     curves = pl.read_csv(folder / "results" / "active_learning.csv")
     assert len(curves) == 3 * 3 * 2 and set(curves["strategy"]) == {"random", "greedy", "uncertainty"}
 
@@ -483,9 +490,13 @@ def wanted_columns(small):
             name = f"{stem}{dataset}-iid" if entry["row"] == "draw" else f"{stem}iid"
             extra = ["scored"] if task == "stability" else []
             table = "labels" if entry["row"] == "draw" else "features"
-            wanted[name] = table, dataset, [*entry["keys"], *entry["inputs"], *entry["targets"], *extra]
+            wanted[name] = (
+                table,
+                dataset,
+                [*entry["keys"], *entry["inputs"], *entry["draw_lists"], *entry["targets"], *extra],
+            )
             if task == "stability":
-                lists = ["dataset", "geometry_id", *entry["list_inputs_by_geometry"]]
+                lists = ["dataset", "geometry_id", *entry["geometry_lists"]]
                 wanted[f"{dataset}-iid-geometries"] = "features", dataset, lists
     return wanted
 
@@ -650,7 +661,7 @@ def test_the_notebook_runs_outside_the_clone_and_stores_no_output(small, tmp_pat
     parameters.source = parameters.source.replace("folder = None", f"folder = {folder.name!r}")
     NotebookClient(notebook, timeout=600, resources={"metadata": {"path": tmp_path}}).execute()
     printed = {name: "".join(o.get("text", "") for o in cell.get("outputs", [])) for name, cell in cells.items()}
-    assert 0 < len(printed["run-code"].splitlines()) <= 12
+    assert 0 < len(printed["run-code"].splitlines()) <= 80
     assert "macro_f1" in printed["train-code"] and "log_loss" in printed["train-code"]
     assert sum("image/png" in output.get("data", {}) for output in cells["plot-code"]["outputs"]) == 2
 

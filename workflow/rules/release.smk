@@ -85,8 +85,6 @@ rule verify:
     threads: threads_of("verify")
     resources:
         mem_mb=mem_mb_of("verify"),
-    params:
-        results=FOLDERS["results"],
     message:
         "every file hashed again"
     script:

@@ -1,14 +1,12 @@
 """Hash every file of the manifest again, and remove what is damaged."""
 
-from pathlib import Path
-
 from _job import job
 
-with job(snakemake):
+with job(snakemake) as ([manifest_file], _):
     from vacuagym.errors import InputError
     from vacuagym.publish import manifest
 
-    results = Path(snakemake.params.results)
+    results = manifest_file.parent
     damaged = list(manifest.remove_damaged(results))
     for path, reason in damaged[:100]:
         print(path, reason)

@@ -13,7 +13,7 @@ from vacuagym.benchmark.splits import SPLITS
 from vacuagym.benchmark.tasks import TASKS
 from vacuagym.benchmark.tasks.base import DRAW, GEOMETRY, N_PERMUTATIONS, Task
 from vacuagym.errors import InputError
-from vacuagym.schema import DRAW_KEYS, FEATURE, GEOMETRY_KEYS, Column, names_of
+from vacuagym.schema import COUPLING, DRAW_KEYS, FEATURE, GEOMETRY_KEYS, Column, names_of
 
 
 @dataclass(frozen=True)
@@ -42,13 +42,18 @@ class LoadedTask:
 
     @cached_property
     def inputs(self) -> list[str]:
-        """Names of the input columns in the frames: numbers, and lists too where a row is a geometry."""
-        return [column.name for column in self.input_columns if not self._stands_apart(column)]
+        """Names of the input columns in the frames: numbers where a row is a draw, lists too where it is a geometry."""
+        return [column.name for column in self.input_columns if self.task.row == GEOMETRY or not _is_list(column)]
 
     @cached_property
-    def list_inputs(self) -> list[str]:
+    def draw_lists(self) -> list[str]:
+        """Names of the input columns in the frames that are lists, drawn anew for each row."""
+        return [column.name for column in self._lists if column.role == COUPLING]
+
+    @cached_property
+    def geometry_lists(self) -> list[str]:
         """Names of the input columns of `geometries`: lists, stored once per geometry."""
-        return [column.name for column in self.input_columns if self._stands_apart(column)]
+        return [column.name for column in self._lists if column.role == FEATURE]
 
     @property
     def targets(self) -> list[str]:
@@ -77,10 +82,10 @@ class LoadedTask:
 
     @cached_property
     def geometries(self) -> pl.DataFrame:
-        """The lists of every geometry of the split, one row each: dataset, geometry_id and `list_inputs`."""
+        """The lists of every geometry of the split, one row each: dataset, geometry_id and `geometry_lists`."""
         return pl.concat(
-            self.folder.rows(dataset, GEOMETRY, self.split, self.list_inputs)
-            .select(*names_of(GEOMETRY_KEYS), *self.list_inputs)
+            self.folder.rows(dataset, GEOMETRY, self.split, self.geometry_lists)
+            .select(*names_of(GEOMETRY_KEYS), *self.geometry_lists)
             .sort("geometry_id")
             .collect()
             for dataset in self.datasets
@@ -88,8 +93,9 @@ class LoadedTask:
 
     def rows(self, part: str) -> pl.DataFrame:
         """Keys, inputs and targets of a part of the split."""
-        wanted = [*self.keys, *self.inputs, *self.targets]
-        return pl.concat(self.truth(dataset, part, self.inputs).select(wanted) for dataset in self.datasets)
+        inputs = [*self.inputs, *self.draw_lists]
+        wanted = [*self.keys, *inputs, *self.targets]
+        return pl.concat(self.truth(dataset, part, inputs).select(wanted) for dataset in self.datasets)
 
     def truth(self, dataset: str, part: str, columns: Sequence[str] = ()) -> pl.DataFrame:
         """Keys, duplicate group, targets and further columns of the rows that take part, ordered by the keys."""
@@ -152,8 +158,13 @@ class LoadedTask:
             raise InputError(f"permutation {number} of {self.task.name}", expected)
         return self.task.permute(self.test, number)
 
-    def _stands_apart(self, column: Column) -> bool:
-        return self.task.row == DRAW and column.role == FEATURE and column.type.startswith("list")
+    @property
+    def _lists(self) -> list[Column]:
+        return [column for column in self.input_columns if self.task.row == DRAW and _is_list(column)]
+
+
+def _is_list(column: Column) -> bool:
+    return column.type.startswith("list")
 
 
 def tasks() -> Mapping[str, str]:

@@ -203,5 +203,6 @@ def class_scores(tally: Tally) -> dict[str, float]:
 def write_scores(rows: Sequence[Mapping], columns: Sequence[Column], recipe: dict, out: Path) -> None:
     """Write rows of flat values as one table."""
     with new_shard(out, columns, recipe) as write:
-        write({name: np.array([row[name] for row in rows]) for name in names_of(columns)})
+        if rows:
+            write({name: np.array([row[name] for row in rows]) for name in names_of(columns)})
     print(f"{len(rows)} rows")

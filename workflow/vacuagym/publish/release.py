@@ -285,8 +285,8 @@ def _of_task(task: Task, split: str, out: Path) -> Iterator[tuple[str, str, str,
             loaded = load_task(task.name, dataset, split, out)
             name = f"{stem}{split}" if task.families else f"{stem}{dataset}-{split}"
             yield name, split, table, [dataset], _columns(loaded)
-            if loaded.list_inputs and not stem:
-                lists = [*names_of(GEOMETRY_KEYS), *loaded.list_inputs]
+            if loaded.geometry_lists and not stem:
+                lists = [*names_of(GEOMETRY_KEYS), *loaded.geometry_lists]
                 yield f"{dataset}-{split}-geometries", split, "features", [dataset], lists
 
 
@@ -294,7 +294,7 @@ def _columns(loaded: LoadedTask) -> list[str]:
     """The columns of a configuration: keys, inputs, targets, and which rows take part."""
     takes_part = loaded.task.is_scored(names_of(loaded.folder.columns[loaded.datasets[0]]))
     scored = [name for name in takes_part.meta.root_names() if name == SCORED.name]
-    return list(dict.fromkeys([*loaded.keys, *loaded.inputs, *loaded.targets, *scored]))
+    return list(dict.fromkeys([*loaded.keys, *loaded.inputs, *loaded.draw_lists, *loaded.targets, *scored]))
 
 
 def _files(
@@ -321,7 +321,8 @@ def _inputs_text(out: Path) -> str:
                 "row": task.row,
                 "keys": loaded.keys,
                 "inputs": loaded.inputs,
-                "list_inputs_by_geometry": loaded.list_inputs,
+                "draw_lists": loaded.draw_lists,
+                "geometry_lists": loaded.geometry_lists,
                 "targets": loaded.targets,
             }
     return json.dumps(found, indent=1) + "\n"

@@ -206,5 +206,5 @@ def collect_tables(paths: Sequence[Path], out: Path) -> None:
     frames = []
     for path in paths:
         rows, names, _ = read_recipe(path)
-        frames += read_frames(path, names, rows)
-    write_text(out, [pl.concat(frames).write_csv()])
+        frames += read_frames(path, names, rows) if rows else [pl.DataFrame(schema=names)]
+    write_text(out, [pl.concat([frame for frame in frames if len(frame)] or frames[:1]).write_csv()])

@@ -23,8 +23,8 @@ from vacuagym.benchmark.predictions import TRUTH, probability_columns
 from vacuagym.benchmark.scoring import class_code, score, write_scores
 from vacuagym.benchmark.splits import SPLITS
 from vacuagym.benchmark.tasks import TASKS
-from vacuagym.benchmark.tasks.base import Target
-from vacuagym.errors import InputError
+from vacuagym.benchmark.tasks.base import Target, Task
+from vacuagym.errors import InputError as InputError
 from vacuagym.geometry import FAMILIES
 from vacuagym.registry import Registry
 from vacuagym.schema import CLASSES, KEY, Column
@@ -72,7 +72,7 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
     Raises
     ------
     InputError
-        A table is damaged or of another run; there are no rows to train or test on, or only of one class.
+        A table is damaged or of another run.
     """
     run, dataset, settings = read_run(tables, recipe), recipe["dataset"], recipe["settings"]
     [split] = run.splits.values()
@@ -82,17 +82,16 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
     model = models.labeller(recipe["model"], recipe["seed"]).model
     inputs = inputs_of(task, [FAMILIES[families[name]] for name in dict.fromkeys([*trained, dataset])], model)
     train = Rows([shard for shard in run.shards if shard.dataset in trained], split, inputs)
-    test = Rows(run.by_dataset()[dataset], split, inputs).sample("test", settings["test_rows"], 0)
+    test = Rows(run.by_dataset()[dataset], split, inputs)
 
     table, there = [], set(inputs.groups.tolist())
+    if reason := _why_not(task, train, test, recipe["split"]):
+        print(f"notice: {reason}; not scored")
+        write_scores(table, COLUMNS, recipe, out)
+        return
+    test = test.sample("test", settings["test_rows"], 0)
     for seed in range(settings["seeds"]):  # one sample at a time in memory
         rows = train.sample("train", settings["train_rows"], seed)
-        if (
-            task.targets[0].kind in ("classes", "binary")
-            and rows.table[TARGET + next(iter(task.target_columns))].n_unique() < 2
-        ):
-            reason = f"has scored training rows of {', '.join(trained)} of fewer than two classes; raise n_limit"
-            raise InputError(f"split {recipe['split']}", reason)
         for baseline in BASELINES.values():
             if not baseline.applies(there):
                 continue
@@ -114,6 +113,19 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
                 f"{baseline.name}, seed {seed}: {headline[0]} {headline[1]:.4f}, {n_parameters:,} parameters, {seconds:.1f} s"
             )
     write_scores(table, COLUMNS, recipe, out)
+
+
+def _why_not(task: Task, train: Rows, test: Rows, split: str) -> str:
+    """Why a task cannot be scored with so few geometries; empty if it can be."""
+    first = TARGET + next(iter(task.target_columns))
+    for rows, part in ((train, "train"), (test, "test")):
+        datasets = ", ".join(dict.fromkeys(shard.dataset for shard in rows.shards))
+        found = [frame[first].unique() for frame in rows.read(part, with_inputs=False) if len(frame)]
+        if not found:
+            return f"split {split} has no rows of {datasets} in its part {part}"
+        if part == "train" and task.targets[0].kind in ("classes", "binary") and pl.concat(found).n_unique() < 2:
+            return f"split {split} has training rows of {datasets} of one class alone"
+    return ""
 
 
 def fit(baseline: Baseline, seed: int, inputs: Inputs, rows: Sample) -> tuple[Callable[[Sample], pl.DataFrame], int]:
