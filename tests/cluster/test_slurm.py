@@ -107,7 +107,7 @@ def test_a_slurm_run_gives_the_bytes_of_a_local_run(cluster, local, tmp_path):
     output = finish(start(folder, *SLURM))
     assert files(folder) == files(local) and len(files(local)) == 9
     jobs = cluster.jobs()
-    assert [job["state"] for job in jobs] == ["COMPLETED"] * 12, output
+    assert [job["state"] for job in jobs] == ["COMPLETED"] * 13, output
 
 
 @pytest.mark.slow

@@ -86,8 +86,9 @@ def is_valid(config):
         and set(config["datasets"]) <= set(FAMILIES)
         and all(
             value is None
-            or (set(value) == {"source"} and (value["source"] == "generate" or os.path.exists(value["source"])))
-            for value in config["datasets"].values()
+            or (value.keys() == {"family", "source"} and value["family"] == name)
+            and (value["source"] == "generate" or os.path.exists(value["source"]))
+            for name, value in config["datasets"].items()
         )
         and {"name", "draws", "starts"} <= set(model) <= set(DEFAULT["model"])
         and model["name"] in ("supergravity", "toy_eft")

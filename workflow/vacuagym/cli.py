@@ -75,7 +75,7 @@ def memory(table: Path) -> None:
         click.echo(fault)
     if faults:
         sys.exit(1)
-    click.echo("every rule used between a third and all of the memory it declares")
+    click.echo("every rule used between a fifth and all of the memory it declares")
 
 
 @cli.command()

@@ -2,31 +2,44 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 
-from vacuagym.benchmark.tasks.base import Target
+from vacuagym.benchmark.folders import Folder
+from vacuagym.benchmark.tasks.base import Target, Task
 from vacuagym.errors import InputError
 from vacuagym.schema import CLASSES
-
-if TYPE_CHECKING:
-    from vacuagym.benchmark.loading import LoadedTask
 
 SUM_TOLERANCE = 1e-3  # of the probabilities of a row: some files store few digits
 TIE_TOLERANCE = 1e-6  # of probabilities that are equal but for their digits
 TRUTH = "truth "  # before the name of a target, the column that holds its true value
 
 
-def with_truth(source, loaded: "LoadedTask", part: str) -> dict[str, pl.DataFrame]:
+class Loaded(Protocol):
+    """What is asked of a `vacuagym.benchmark.loading.LoadedTask`."""
+
+    task: Task
+    split: str
+    datasets: tuple[str, ...]
+    folder: Folder
+    keys: list[str]
+    targets: list[str]
+
+    def truth(self, dataset: str, part: str) -> pl.DataFrame:
+        """Keys, duplicate group and targets of the rows that take part, ordered by the keys."""
+        ...
+
+
+def with_truth(source, loaded: Loaded, part: str) -> dict[str, pl.DataFrame]:
     """Put predictions beside the truth.
 
     Parameters
     ----------
     source
         A parquet or CSV file, a frame of polars or pandas, a mapping from columns to arrays, or an array.
-    loaded : LoadedTask
+    loaded : Loaded
     part : str
 
     Returns
@@ -71,7 +84,7 @@ def probability_columns(target: Target) -> list[str]:
 # --- to a frame -------------------------------------------------------------------------------------------------------
 
 
-def _frame(where, source, loaded: "LoadedTask") -> pl.DataFrame:
+def _frame(where, source, loaded: Loaded) -> pl.DataFrame:
     if isinstance(source, (str, Path)):
         return _read(Path(source))
     if isinstance(source, pl.LazyFrame):
@@ -99,7 +112,7 @@ def _read(path: Path) -> pl.DataFrame:
         ) from error
 
 
-def _of_array(source, loaded: "LoadedTask") -> dict:
+def _of_array(source, loaded: Loaded) -> dict:
     """The columns that an array stands for."""
     [target, *others] = loaded.task.targets
     names = list(target.columns)
@@ -124,7 +137,7 @@ def _of_array(source, loaded: "LoadedTask") -> dict:
 # --- columns ----------------------------------------------------------------------------------------------------------
 
 
-def _columns(where, found: pl.DataFrame, loaded: "LoadedTask") -> pl.DataFrame:
+def _columns(where, found: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
     """The columns that matter, keys and answers; refuse what lacks one."""
     answers = []
     for target in loaded.task.targets:
@@ -149,7 +162,7 @@ def _columns(where, found: pl.DataFrame, loaded: "LoadedTask") -> pl.DataFrame:
     return found.select(*keys, *answers)
 
 
-def _with_keys(where, found: pl.DataFrame, datasets: Sequence[str], loaded: "LoadedTask") -> pl.DataFrame:
+def _with_keys(where, found: pl.DataFrame, datasets: Sequence[str], loaded: Loaded) -> pl.DataFrame:
     """Keys of the right types: integral floats, as a merge leaves them, are integers."""
     if found.is_empty():
         raise InputError(where, "hold no prediction")
@@ -177,7 +190,7 @@ def _with_keys(where, found: pl.DataFrame, datasets: Sequence[str], loaded: "Loa
     return found
 
 
-def _in_order(where, found: pl.DataFrame, truth: Mapping[str, pl.DataFrame], loaded: "LoadedTask") -> pl.DataFrame:
+def _in_order(where, found: pl.DataFrame, truth: Mapping[str, pl.DataFrame], loaded: Loaded) -> pl.DataFrame:
     """Give predictions without keys those of the rows to predict, in their order."""
     keys = pl.concat(rows.select(loaded.keys) for rows in truth.values()).with_columns(
         pl.col(loaded.keys[1:]).cast(pl.Int64)
@@ -192,7 +205,7 @@ def _in_order(where, found: pl.DataFrame, truth: Mapping[str, pl.DataFrame], loa
 # --- values -----------------------------------------------------------------------------------------------------------
 
 
-def _checked(where, found: pl.DataFrame, loaded: "LoadedTask") -> pl.DataFrame:
+def _checked(where, found: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
     for target in loaded.task.targets:
         found = _CHECKS[target.kind](where, found, target)
     return found
@@ -305,9 +318,7 @@ def _refuse(where, found: pl.DataFrame, bad: pl.Expr, reason) -> None:
 # --- rows -------------------------------------------------------------------------------------------------------------
 
 
-def _matched(
-    where, dataset: str, part: str, loaded: "LoadedTask", truth: pl.DataFrame, found: pl.DataFrame
-) -> pl.DataFrame:
+def _matched(where, dataset: str, part: str, loaded: Loaded, truth: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     """Truth and prediction side by side; refuse what is not one prediction for each row.
 
     Rows of the part that do not take part may be predicted too, and are left out.

@@ -3,21 +3,17 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
 from vacuagym.benchmark import metrics
 from vacuagym.benchmark.metrics import KINDS, Interval, Scores, Tally
-from vacuagym.benchmark.predictions import TRUTH, probability_columns, with_truth
+from vacuagym.benchmark.predictions import TRUTH, Loaded, probability_columns, with_truth
 from vacuagym.benchmark.tasks.base import Target
 from vacuagym.schema import CLASSES, Column, names_of
 from vacuagym.tables.arrays import Ragged
 from vacuagym.tables.shards import new_shard
-
-if TYPE_CHECKING:
-    from vacuagym.benchmark.loading import LoadedTask
 
 SCORE_COLUMNS = (
     Column("n_test", "int64", "1", "Scored rows of the test part."),
@@ -33,14 +29,12 @@ def class_code(strict: bool = True, name: str = "stability") -> pl.Expr:
 # --- predictions ------------------------------------------------------------------------------------------------------
 
 
-def evaluate(
-    loaded: "LoadedTask", predictions, against=None, part: str = "test", n_resamples: int = 1000, seed: int = 0
-):
+def evaluate(loaded: Loaded, predictions, against=None, part: str = "test", n_resamples: int = 1000, seed: int = 0):
     """Score predictions of a task. Memory grows with the rows of the part.
 
     Parameters
     ----------
-    loaded : LoadedTask
+    loaded : Loaded
     predictions, against
         See `LoadedTask.evaluate`.
     part : str

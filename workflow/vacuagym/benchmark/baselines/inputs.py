@@ -81,6 +81,7 @@ def inputs_of(task: Task, families: Sequence[Family], model: LabelModel) -> Inpu
         column for column in families[0].feature_columns if column.name in common and column.role == FEATURE
     )
     drawn = tuple(column for column in model.columns if column.role == COUPLING and column.type != "string")
+    drawn = drawn if task.row == DRAW else ()
     oracle = model.oracle.reads(families[0]) if model.oracle and task.row == DRAW else ()
     known = (*names_of(families[0].feature_columns), *names_of(model.columns))
     there = all(name in known for name in oracle) and len(families) == 1
