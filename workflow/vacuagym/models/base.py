@@ -30,7 +30,8 @@ class LabelModel:
     The module defines ``label(values, seed, family, features, draws, starts)``: from the parameters' values, the seed, the
     `Family`, and the columns `reads` of a batch of geometries to the columns `columns`, ``draws`` rows per geometry,
     ordered by geometry, then draw. A row may depend on nothing but the seed, the family, its own geometry and its own
-    number. The module is imported when it is first needed.
+    number. It may also define ``use_all()``, which uses whatever compiled code the examples of the families do not reach.
+    The module is imported when it is first needed.
     """
 
     name: str
@@ -47,6 +48,7 @@ class LabelModel:
     ]  # the feature columns it reads of a family, geometry_id and geometry_key among them
     module: str
     oracle: Oracle | None = None  # what baselines show as a ceiling
+    min_certified_share: float = 0.99  # of the rows with a critical point, unless a configuration says otherwise
     document: str = ""  # path in the repository of the page that describes it
     bibliography: str = ""  # BibTeX of its sources
 

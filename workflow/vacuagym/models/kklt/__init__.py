@@ -7,11 +7,14 @@ and `phases` the toric varieties on both sides of flops, `points` supersymmetric
 
 from pathlib import Path
 
+import numpy as np
+
 from vacuagym.errors import InputError
 from vacuagym.geometry.family import Family
-from vacuagym.models.base import LabelModel
+from vacuagym.models.base import LabelModel, Oracle
 from vacuagym.models.kklt.columns import CLASSES, COLUMNS
 from vacuagym.models.parameters import Parameter
+from vacuagym.tables.arrays import Columns
 
 # Every range is a choice, not a consequence of string theory.
 PARAMETERS = {
@@ -24,6 +27,7 @@ PARAMETERS = {
     "uplift_power": Parameter(4.0 / 3.0, 0.7, 2.9, "p of the uplift D / volume^p; 4/3 for a warped anti-D3 brane"),
 }
 TORIC = ("rays", "heights", "basis")
+_ORACLE = ("n_candidates", "n_distinct_minima", "exponent", "volume", "uplift_ratio", "uplift_power")
 _OTHER = ("is_mirror", "is_truncated", "holomorphic_euler_characteristics")
 
 
@@ -36,9 +40,26 @@ def reads(family: Family) -> tuple[str, ...]:
         The threefolds of the family are no hypersurfaces in toric varieties.
     """
     if not family.is_toric:
-        reason = f"does not apply to the family {family.name}, whose threefolds are no toric hypersurfaces"
+        reason = f"does not apply to the family {family.name}, whose threefolds are no toric hypersurfaces; set its datasets to null"
         raise InputError("label model kklt", reason)
     return ("geometry_id", "geometry_key", "n_fields", "euler_characteristic", *_OTHER, *TORIC)
+
+
+def _quantities(rows: Columns) -> np.ndarray:
+    """What decides the label of a draw, float64 (rows, 5).
+
+    The numbers of vertices at leading order and of vacua; at the row's point the smallest exponent, the logarithm of the
+    volume, and log10 of D / (3 |W0|^2) volume^(2 - p). The last three are 0 where there is no point, the last one is -99
+    without uplift.
+    """
+    volume = np.asarray(rows["volume"], np.float64)
+    there = np.isfinite(volume)
+    volume = np.where(there, volume, 1.0)
+    uplift = np.asarray(rows["uplift_ratio"], np.float64) * volume ** (2.0 - np.asarray(rows["uplift_power"]))
+    with np.errstate(divide="ignore"):
+        relative = np.where(there, np.maximum(np.log10(uplift), -99.0), 0.0)
+    exponent = np.where(there, rows["exponent"], 0.0)
+    return np.stack([rows["n_candidates"], rows["n_distinct_minima"], exponent, np.log(volume), relative], axis=1)
 
 
 MODEL = LabelModel(
@@ -56,6 +77,12 @@ MODEL = LabelModel(
     goal_text="controlled dS minima",
     reads=reads,
     module=f"{__name__}.labels",
+    oracle=Oracle(
+        ("n_candidates", "n_distinct_minima", "exponent", "log_volume", "log10_uplift"),
+        lambda family: _ORACLE,
+        _quantities,
+    ),
+    min_certified_share=0.7,
     document="docs/kklt.md",
     bibliography=Path(__file__).with_name("sources.bib").read_text(encoding="utf-8"),
 )

@@ -17,7 +17,7 @@ CLASSES = {
     "failed": "the model's arithmetic broke down",
     "not_applicable": "the threefold has more than max_moduli classes, or its toric divisors do not span H^2",
 }
-# finer classes, in the order of the numbers in `solve`: class and meaning
+# finer classes: class and meaning
 VACUUM_TYPES = {
     "ads_susy": ("stable", "no uplift, V < 0, D_iW = 0"),
     "ads_nonsusy": ("stable", "V < 0 with uplift, all M^2 > 0"),

@@ -61,8 +61,8 @@ def count_curves(space, classes, euler, wall):
     """
     fan, n_rays = space.fan, space.sizes[0]
     degrees, extended = fan.curves[wall], fan.sizes[0] > DIM
-    positive = negative = first = second = 0
-    total, largest, face = np.int64(0), np.int64(0), np.int64(0)
+    positive = negative = 0
+    first = second = total = largest = face = np.int64(0)
     for p in range(fan.sizes[1]):
         total += degrees[p]
         largest = max(largest, abs(degrees[p]))

@@ -4,13 +4,11 @@ from vacuagym.numerics.compiled import njit
 
 
 @njit(cache=True)
-def eliminate(n, matrix, order):
-    """Replace a matrix (n, n) by its factors L and U, with partial pivoting.
+def eliminate(matrix, order):
+    """Replace a matrix by its factors L and U, with partial pivoting.
 
     Parameters
     ----------
-    n : int
-        Size of the matrix.
     matrix : float64 (n, n)
         The matrix; output: the factors.
     order : int64 (n,)
@@ -21,7 +19,7 @@ def eliminate(n, matrix, order):
     float
         The determinant. Where it is 0, the factors are of no use.
     """
-    determinant = 1.0
+    n, determinant = len(matrix), 1.0
     for k in range(n):
         best = k
         for i in range(k + 1, n):
@@ -46,8 +44,9 @@ def eliminate(n, matrix, order):
 
 
 @njit(cache=True)
-def substitute(n, factors, order, x):
+def substitute(factors, order, x):
     """Replace x (n,) by the solution of the equations whose factors and order `eliminate` wrote."""
+    n = len(x)
     for k in range(n):
         x[k], x[order[k]] = x[order[k]], x[k]
     for k in range(n):

@@ -20,6 +20,9 @@ _PRIME = (1 << 31) - 1
 # an arbitrary direction, and arbitrary weights of a vector inside a cone: any would do that are in no special position
 _DIRECTION = (1_234_567_891, 987_654_321, 192_837_465, 564_738_291, 1_029_384_756)
 _WEIGHTS = (1.0, 1.3217, 0.7391, 1.1713, 0.8969)
+_NONE = np.int64(
+    -1
+)  # of the type of all indices: numba would compile what it calls with a literal for that literal too
 
 # A fan; R rays, T cones, W walls; sizes = (dimension, R, T, W, rays used as bits).
 #   rays       : (MAX_RAYS, MAX_DIM) int64
@@ -131,14 +134,14 @@ def _first_cone(fan, corners, heights):
     It is the one that holds a vector inside the cone over the rays ``corners``.
     """
     d, n_rays = fan.sizes[0], fan.sizes[1]
-    inside, lift = np.zeros(d), np.empty(d)
+    inside, lift, first = np.zeros(d), np.empty(d), np.int64(0)
     for k in range(d):
         for c in range(d):
             inside[c] += _WEIGHTS[k] * fan.rays[corners[k], c]
-    _invert(fan, 0, corners)
+    _invert(fan, first, corners)
     for _ in range(10 * MAX_RAYS):
-        _lift(fan, 0, heights, lift)
-        enters = -1
+        _lift(fan, first, heights, lift)
+        enters = _NONE
         for p in range(n_rays):
             if not (fan.cones[0] >> p) & 1:
                 if fan.volumes[0] * heights[p] < _dot(d, lift, fan.rays[p]):
@@ -146,7 +149,7 @@ def _first_cone(fan, corners, heights):
                     break
         if enters < 0:
             return True
-        leaves, least = -1, np.inf
+        leaves, least = _NONE, np.inf
         for k in range(d):
             slope = _dot(d, fan.duals[0, k], fan.rays[enters])
             if slope > 0:
@@ -155,7 +158,7 @@ def _first_cone(fan, corners, heights):
                     leaves, least = k, ratio
         if leaves < 0:
             return False
-        _exchange(fan, 0, leaves, enters, 0)
+        _exchange(fan, first, leaves, enters, first)
     return False
 
 
@@ -183,7 +186,8 @@ def fill_fan(fan, corners, heights):
     fan.sizes[2:] = 0
     if not _first_cone(fan, corners, heights):
         return -np.inf
-    lift, used, smallest, count, done, n_walls = np.empty(d), fan.cones[0], np.inf, 1, 0, 0
+    lift, used, smallest = np.empty(d), fan.cones[0], np.inf
+    count, done, n_walls = np.int64(1), np.int64(0), np.int64(0)
     for k in range(d):
         fan.facet_cone[fan.cones[0] & ~(np.int64(1) << fan.members[0, k])] = 0
     while done < count and smallest > 0.0:
@@ -193,7 +197,7 @@ def fill_fan(fan, corners, heights):
             if fan.facet_cone[facet] != done:
                 continue  # the wall has its two cones
             dual, volume = fan.duals[done, place], fan.volumes[done]
-            nearest, least = -1, np.inf
+            nearest, least = _NONE, np.inf
             for p in range(n_rays):
                 far = -_dot(d, dual, fan.rays[p])
                 if far > 0:
@@ -206,7 +210,7 @@ def fill_fan(fan, corners, heights):
             smallest = min(smallest, _add_curve(fan, done, nearest, heights, n_walls))
             n_walls += 1
             cone = facet | np.int64(1) << nearest
-            target = -1
+            target = _NONE
             for k in range(done + 1, count):
                 if fan.cones[k] == cone:
                     target = k

@@ -3,7 +3,7 @@
 import numpy as np
 
 from vacuagym.geometry.family import Family
-from vacuagym.models.kklt import TORIC, priors
+from vacuagym.models.kklt import PARAMETERS, TORIC, priors
 from vacuagym.models.kklt.columns import (
     MAX_SHIFT,
     MAX_XI_RATIO,
@@ -14,11 +14,19 @@ from vacuagym.models.kklt.columns import (
 from vacuagym.models.kklt.phases import classes_of, new_room, space_of
 from vacuagym.models.kklt.points import Theory
 from vacuagym.models.kklt.solve import Row, solve_row
-from vacuagym.models.parameters import pack
+from vacuagym.models.parameters import complete, pack
 from vacuagym.models.supergravity.priors import alpha_prime
 from vacuagym.numerics.philox import draw_key, fill_uniform
 from vacuagym.tables.arrays import Columns, ragged
 
+# a threefold with two classes and as many rigid divisors, which has a vacuum at most couplings
+_EXAMPLE = {
+    "rays": [-1, -1, 1, 2, -1, 1, 2, 2, 0, 0, -1, -1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 1, 0],
+    "heights": [128119, 168232, 41494, 24598, 29370, 34452],
+    "basis": [3, 4],
+    "holomorphic_euler_characteristics": [3, 3, 29, 1, 1, 4],
+}
+_EXAMPLE_NUMBERS = {"geometry_key": 0, "euler_characteristic": 236, "is_mirror": True}
 NOT_APPLICABLE = "more classes than max_moduli, or the toric divisors do not span H^2"
 
 
@@ -57,6 +65,15 @@ def label(values, seed: int, family: Family, features: Columns, draws: int, star
         couplings += drawn
         rows += solved
     return _table(family.name, features["geometry_id"], values["uplift_power"], draws, couplings, rows)
+
+
+def use_all() -> None:
+    """Use all compiled code once: label a geometry that has vacua, with and without uplift."""
+    features = {name: ragged([values], np.int64) for name, values in _EXAMPLE.items()}
+    features |= {name: np.array([value]) for name, value in _EXAMPLE_NUMBERS.items()}
+    for fraction in (0.0, 1.0):
+        packed = pack(complete("kklt", PARAMETERS, {"no_uplift_fraction": fraction}))
+        _label_geometry(draw_key(0, ""), packed, features, 0, 4, new_room())
 
 
 def _label_geometry(key, packed, features, geometry, draws, room):

@@ -180,8 +180,8 @@ def _class_of(space, heights):
         linear[k] = heights[space.corners[k]]
         for c in range(DIM):
             matrix[k, c] = space.rays[space.corners[k], c]
-    eliminate(DIM, matrix, order)
-    substitute(DIM, matrix, order, linear)
+    eliminate(matrix, order)
+    substitute(matrix, order, linear)
     inside = np.empty(len(space.basis))
     for i in range(len(inside)):
         inside[i] = heights[space.basis[i]]
@@ -202,12 +202,12 @@ def classes_of(space):
     for k in range(DIM):
         for c in range(DIM):
             matrix[c, k] = space.rays[space.corners[k], c]
-    eliminate(DIM, matrix, order)
+    eliminate(matrix, order)
     for i in range(n):
         classes[space.basis[i], i] = 1.0
         for c in range(DIM):
             solution[c] = space.rays[space.basis[i], c]
-        substitute(DIM, matrix, order, solution)
+        substitute(matrix, order, solution)
         for k in range(DIM):
             classes[space.corners[k], i] = -np.rint(solution[k])
     return classes
@@ -271,9 +271,9 @@ def _index(fan, face):
 
 
 @njit(cache=True)
-def _is_good_at(fan, face, size, first, second, n_equations):
+def _is_good_at(fan, face, size, first, second):
     """Whether the threefold is smooth on the orbit of a face with ``size`` rays, and contains no surface there."""
-    dimension = fan.sizes[0] - size
+    dimension, n_equations = fan.sizes[0] - size, fan.sizes[0] - 3
     of_first = _monomials(first, face)
     of_second = _monomials(second, face) if n_equations == 2 else 0
     if of_first == 1 or of_second == 1:
@@ -336,13 +336,13 @@ def _stands_alone(fan, face, first, second):
 
 
 @njit(cache=True)
-def _is_smooth(space, first, second, n_equations):
+def _is_smooth(space, first, second):
     """Whether the certificate holds in the fan at hand."""
     fan, seen, faces = space.fan, space.seen, space.faces
     d, count, good = fan.sizes[0], 0, True
     for cone in range(fan.sizes[2]):
         for part in range(1, 1 << d):
-            face, size = np.int64(0), 0
+            face = size = np.int64(0)
             for k in range(d):
                 if (part >> k) & 1:
                     face |= np.int64(1) << fan.members[cone, k]
@@ -352,7 +352,7 @@ def _is_smooth(space, first, second, n_equations):
             seen[face] = True
             faces[count] = face
             count += 1
-            good = good and _is_good_at(fan, face, size, first, second, n_equations)
+            good = good and _is_good_at(fan, face, size, first, second)
     for k in range(count):
         seen[faces[k]] = False
     return good
@@ -388,7 +388,7 @@ def enter_phase(space, t):
             fan.rays[p, c] = space.rays[p, c]
     everything = (np.int64(1) << n_rays) - 1
     smallest = fill_fan(fan, space.corners[:DIM], heights[:n_rays])
-    if smallest > 0.0 and _is_smooth(space, space.whole, space.whole, 1):
+    if smallest > 0.0 and _is_smooth(space, space.whole, space.whole):
         space.factors[0], space.factors[1] = 1, 0
         intersect(fan, space.factors, space.place, space.kappa)
         space.sizes[2] = HYPERSURFACE
@@ -399,7 +399,7 @@ def enter_phase(space, t):
         if everything & ~used & ~(np.int64(1) << k):
             continue  # another ray is missing
         _extend(space, i)
-        if fill_fan(fan, space.corners, heights) > 0.0 and _is_smooth(space, space.first, space.second, 2):
+        if fill_fan(fan, space.corners, heights) > 0.0 and _is_smooth(space, space.first, space.second):
             intersect(fan, space.factors, space.place, space.kappa)
             space.sizes[2] = pair
             return True

@@ -89,9 +89,9 @@ def candidates(theory, log_flux, subsets, tau):
         for i in range(n):
             matrix[i] = theory.classes[chosen[i]]
             x[i] = bounds[chosen[i]]
-        if abs(eliminate(n, matrix, order)) > 0.5:  # it is an integer
+        if abs(eliminate(matrix, order)) > 0.5:  # it is an integer
             spans = True
-            substitute(n, matrix, order, x)
+            substitute(matrix, order, x)
             inside = True
             for p in range(r):
                 if not inside:
@@ -187,9 +187,9 @@ def follow_cycles(space, t, target, flops):
             size = largest = 0.0
             for i in range(n):
                 step[i] = (1.0 - to) * start[i] + to * target[i] - tau[i]
-            if eliminate(n, matrix, order) == 0.0:
+            if eliminate(matrix, order) == 0.0:
                 break
-            substitute(n, matrix, order, step)
+            substitute(matrix, order, step)
             for i in range(n):
                 size, largest = max(size, abs(trial[i])), max(largest, abs(step[i]))
                 trial[i] += step[i]
@@ -227,11 +227,11 @@ def basis_of(theory, subset, inverse, expansion):
     for k in range(n):
         for i in range(n):
             matrix[k, i] = theory.classes[subset[k], i]
-    eliminate(n, matrix, order)
+    eliminate(matrix, order)
     for k in range(n):
         x[:] = 0.0
         x[k] = 1.0
-        substitute(n, matrix, order, x)
+        substitute(matrix, order, x)
         inverse[:, k] = x
     for q in range(r):
         for k in range(n):
@@ -281,9 +281,9 @@ def real_point(space, theory, subset, t):
                         jacobian[k, j] += theory.rates[p] * theory.classes[p, i] * matrix[i, j]
             if not same:
                 break
-            if eliminate(n, jacobian, order) == 0.0:
+            if eliminate(jacobian, order) == 0.0:
                 break
-            substitute(n, jacobian, order, step)
+            substitute(jacobian, order, step)
             size = largest = 0.0
             for i in range(n):
                 size, largest = max(size, abs(trial[i])), max(largest, abs(step[i]))
@@ -386,9 +386,9 @@ def exact_point(space, theory, subset, t, theta):
                 of_theta = -1j * theory.rates[p] * theory.classes[p, j] - of_theta / rest
                 jacobian[k, j], jacobian[n + k, j] = of_t.real, of_t.imag
                 jacobian[k, n + j], jacobian[n + k, n + j] = of_theta.real, of_theta.imag
-        if eliminate(2 * n, jacobian, order) == 0.0:
+        if eliminate(jacobian, order) == 0.0:
             return STUCK
-        substitute(2 * n, jacobian, order, step)
+        substitute(jacobian, order, step)
         size = largest = 0.0
         for i in range(n):
             size, largest = max(size, abs(t[i])), max(largest, abs(step[i]))

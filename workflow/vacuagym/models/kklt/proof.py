@@ -61,11 +61,11 @@ def _inverse(matrix):
     """An approximate inverse (m, m); NaN if there is none."""
     m = len(matrix)
     factors, order, x, inverse = matrix.copy(), np.empty(m, np.int64), np.empty(m), np.full((m, m), np.nan)
-    if eliminate(m, factors, order) != 0.0:
+    if eliminate(factors, order) != 0.0:
         for k in range(m):
             x[:] = 0.0
             x[k] = 1.0
-            substitute(m, factors, order, x)
+            substitute(factors, order, x)
             inverse[:, k] = x
     return inverse
 

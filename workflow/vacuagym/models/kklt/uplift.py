@@ -81,9 +81,9 @@ def find_critical(space, theory, uplift, power, t, theta, jet, close):
         matrix[:] = jet.hessian
         for i in range(2 * n):
             step[i] = -jet.gradient[i]
-        if eliminate(2 * n, matrix, order) == 0.0:
+        if eliminate(matrix, order) == 0.0:
             return STUCK
-        substitute(2 * n, matrix, order, step)
+        substitute(matrix, order, step)
         _metric(theory, jet.matrix, metric)
         size = sqrt(_product(metric, step, step))
         if not size < 2.0:
@@ -132,10 +132,10 @@ def raise_uplift(space, theory, uplift, power, t, theta, jet):
     for _ in range(_MAX_STEPS):
         derivatives(space.kappa, theory, now * unit, power, t, theta, jet)
         matrix[:] = jet.hessian
-        if eliminate(2 * n, matrix, order) == 0.0:
+        if eliminate(matrix, order) == 0.0:
             return STUCK, now * unit
         _push(unit, power, jet, along)
-        substitute(2 * n, matrix, order, along)
+        substitute(matrix, order, along)
         _metric(theory, jet.matrix, metric)
         size = sqrt(1.0 + _product(metric, along, along))
         sign = 1.0 if direction + _product(metric, along, tangent) > 0.0 else -1.0
@@ -209,13 +209,13 @@ def _correct(space, theory, unit, power, t, theta, now, tangent, direction, metr
     for _ in range(_MAX_NEWTON):
         derivatives(space.kappa, theory, now * unit, power, t, theta, jet)
         matrix[:] = jet.hessian
-        if eliminate(2 * n, matrix, order) == 0.0:
+        if eliminate(matrix, order) == 0.0:
             return STUCK, now
         _push(unit, power, jet, along)
         for i in range(2 * n):
             rest[i] = -jet.gradient[i]
-        substitute(2 * n, matrix, order, along)
-        substitute(2 * n, matrix, order, rest)
+        substitute(matrix, order, along)
+        substitute(matrix, order, rest)
         slope = direction + _product(metric, tangent, along)
         if slope == 0.0:
             return STUCK, now
