@@ -67,9 +67,9 @@ class Exact(NamedTuple):
     def parts(self, t, theta):
         """tau_i, volume, the E_p, and D_iW / W0 at t and theta; lists of mpmath numbers."""
         n, mp = len(t), mpmath
-        tau = [
-            mp.fsum(int(self.kappa[i, j, k]) * t[j] * t[k] for j in range(n) for k in range(n)) / 2 for i in range(n)
-        ]
+        tau = [mp.mpf(0)] * n
+        for i, j, k in zip(*np.nonzero(self.kappa), strict=True):
+            tau[i] += int(self.kappa[i, j, k]) * t[j] * t[k] / 2
         volume = mp.fsum(tau[i] * t[i] for i in range(n)) / 3
         terms = []
         for p in range(len(self.theory.rates)):
@@ -104,6 +104,14 @@ class Exact(NamedTuple):
         norm = mp.fsum(up[i, j] * d_w[i] * mp.conj(d_w[j]) for i in range(n) for j in range(n))
         lifted = mp.mpf(self.uplift) / volume ** mp.mpf(self.power) if self.uplift else 0
         return (mp.re(norm) - 3 * abs(w) ** 2) / y**2 + lifted
+
+    def gradient(self, point, step):
+        """Gradient (2n,) in t and theta, by central differences; a list of mpmath numbers."""
+        n, found = len(point) // 2, []
+        for a in range(2 * n):
+            up, down = ([x + s * step * (a == b) for b, x in enumerate(point)] for s in (1, -1))
+            found.append((self.value(up[:n], up[n:]) - self.value(down[:n], down[n:])) / (2 * step))
+        return found
 
     def derivatives(self, t, theta, step):
         """Gradient (2n,) and Hessian (2n, 2n) in t and theta, by central differences; mpmath matrices."""
