@@ -12,6 +12,7 @@ import numpy as np
 
 from vacuagym.geometry import FAMILIES
 from vacuagym.models import labeller
+from vacuagym.schema import WITH_POINT
 from vacuagym.tables.arrays import n_rows, take
 
 FAMILY, SEED = "ks", 11
@@ -36,7 +37,15 @@ def main():
         start = time.process_time()
         table = model.label(FAMILIES[FAMILY], take(read, rows))
         seconds = time.process_time() - start
-        chosen = ("vacuum_type", "failure_reason", "n_distinct_minima", "smallest_potent_curve", "smallest_two_cycle")
+        chosen = (
+            "stability",
+            "vacuum_type",
+            "certified",
+            "failure_reason",
+            "n_distinct_minima",
+            "smallest_potent_curve",
+            "smallest_two_cycle",
+        )
         parts.append(
             {name: table[name] for name in (*chosen, "controlled", "n_flops")} | {"seconds": np.array([seconds])}
         )
@@ -48,6 +57,11 @@ def main():
         print(f"{reason}: {np.mean(together['failure_reason'][spanning] == reason):.3f}")
     vacua = np.bincount(np.minimum(together["n_distinct_minima"][spanning], 4), minlength=5)
     print("draws with 0, 1, 2, 3 and more vacua:", ", ".join(map(str, vacua)))
+    names, counts = np.unique(together["vacuum_type"], return_counts=True)
+    print(f"{counts.sum()} rows:", ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True)))
+    with_point = np.isin(together["stability"], WITH_POINT)
+    print(f"certified of those with a critical point: {together['certified'][with_point].mean():.3f}")
+    print(f"{together['seconds'].sum():.0f} s")
 
 
 def favourable(count, most):

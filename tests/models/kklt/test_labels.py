@@ -205,10 +205,11 @@ def other_start(space, inside):
     return inside
 
 
-def test_labels_do_not_depend_on_start_order_and_bases(features, table):
+@pytest.mark.parametrize(("geometries", "least"), [(15, 8), pytest.param(60, 40, marks=pytest.mark.slow)])
+def test_labels_do_not_depend_on_start_order_and_bases(features, table, geometries, least):
     """Where both runs decide, they find the same; only which paths leave the certified phases depends on the start."""
     rng, decided = np.random.default_rng(5), Counter()
-    for geometry, row in pairs(features, table):
+    for geometry, row in pairs(features, table)[: DRAWS * geometries]:
         if row["vacuum_type"] in ("unstabilised", "failed"):
             continue
         rays = np.reshape(geometry["rays"], (-1, 4)).astype(np.int64)
@@ -243,7 +244,7 @@ def test_labels_do_not_depend_on_start_order_and_bases(features, table):
                 assert again.shift == pytest.approx(row["instanton_shift"], rel=1e-6, abs=1e-12), what
             decided[what] += 1
     for what in ("basis", "order", "start"):
-        assert decided[what] > 40
+        assert decided[what] > least
         assert decided[what, "undecided"] + decided[what, "other number found"] <= 0.1 * decided[what], decided
 
 
