@@ -254,6 +254,18 @@ def test_labels_do_not_depend_on_the_batch(features, table):
         np.testing.assert_array_equal(column, rows_of(table)[7 * DRAWS + 1][name])
 
 
+def test_what_decides_is_a_function_of_the_row(table):
+    oracle = MODEL.oracle
+    found = oracle.of({name: table[name] for name in oracle.reads(FAMILIES["ks"])})
+    assert found.shape == (len(table["volume"]), len(oracle.names)) and np.isfinite(found).all()
+    there, lifted = ~np.isnan(table["volume"]), table["uplift_ratio"] > 0
+    assert (found[~there, 2:] == 0).all() and (found[there & ~lifted, 4] == -99).all()
+    relative = table["uplift_ratio"].astype(float) * table["volume"] ** (2 / 3)
+    assert found[there & lifted, 4] == pytest.approx(np.log10(relative[there & lifted]))
+    lowest = found[table["vacuum_type"] == "ds_minimum", 4].min()
+    assert lowest > np.median(found[table["vacuum_type"] == "ads_nonsusy", 4])
+
+
 def labels_hash(features):
     """Hash of the label table of pickled features."""
     return content_sha256(label(pickle.loads(features.read_bytes()), DRAWS))
