@@ -40,6 +40,7 @@ bench: run .venv/installed-test .venv-cytools/installed
 	.venv/bin/python benchmarks/bench_geometry.py
 	.venv/bin/python benchmarks/bench_labels.py
 	.venv/bin/python benchmarks/bench_supergravity.py
+	.venv/bin/python benchmarks/bench_kklt.py
 	.venv/bin/python benchmarks/bench_memory.py
 
 lint: .venv/installed-test

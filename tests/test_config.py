@@ -13,11 +13,15 @@ from vacuagym import config as configuration
 from vacuagym.config import read_config
 from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
+from vacuagym.models import MODELS
 from vacuagym.recipes import datasets_of
 
 ROOT = Path(__file__).parents[1]
 DEFAULT = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
-COMPLETE = DEFAULT | {"datasets": {name: {"family": name} | keys for name, keys in DEFAULT["datasets"].items()}}
+COMPLETE = DEFAULT | {
+    "datasets": {name: {"family": name} | keys for name, keys in DEFAULT["datasets"].items()},
+    "validation": DEFAULT["validation"] | {"min_certified_share": 0.99},
+}
 
 
 def changed(**keys):
@@ -26,6 +30,18 @@ def changed(**keys):
 
 def test_the_default_configuration_is_valid():
     assert read_config() == read_config(DEFAULT) == read_config(COMPLETE) == COMPLETE
+
+
+def test_the_label_model_says_what_must_be_certified():
+    kklt = {"model": {"name": "kklt"}, "datasets": {"cicy3": None}}
+    assert read_config(kklt)["validation"]["min_certified_share"] == MODELS["kklt"].min_certified_share < 0.99
+    given = kklt | {"validation": {"min_certified_share": 0.9}}
+    assert read_config(given)["validation"]["min_certified_share"] == 0.9
+
+
+def test_a_label_model_that_does_not_apply_to_a_dataset_is_refused():
+    with pytest.raises(InputError, match="label model kklt: does not apply to the family cicy3"):
+        read_config({"model": {"name": "kklt"}})
 
 
 def test_a_file_says_what_differs_and_the_last_one_counts(tmp_path):

@@ -59,6 +59,22 @@ def test_a_task_applies_where_its_targets_can_be_made():
     assert not TASKS["barrier"].applies("ks", FAMILIES["ks"].feature_columns)
 
 
+def test_the_class_of_a_vacuum_from_rigid_divisors():
+    """Only of rows with a vertex that are decided and controlled, and only of the label model that has these columns."""
+    task, known = TASKS["kklt"], FAMILIES["ks"].feature_columns
+    assert task.applies("ks", [*known, *MODELS["kklt"].columns])
+    assert not task.applies("ks", [*known, *MODELS["supergravity"].columns])
+    rows = pl.DataFrame(
+        {
+            "stability": ["stable", "runaway", "unstable", "marginal", "metastable", "not_applicable"],
+            "controlled": [True, True, True, True, False, False],
+            "n_candidates": [1, 2, 0, 1, 1, 0],
+        }
+    ).with_columns(**task.target_columns)
+    assert rows["kklt_class"].to_list() == ["stable", "runaway", *["not_applicable"] * 4]
+    assert rows.filter(task.is_scored(rows.columns))["kklt_class"].to_list() == ["stable", "runaway"]
+
+
 def test_gauge_algebras_add_up_to_the_features(frame):
     bases = frame("fth6d", 500)
     target = TASKS["fth6d_gauge"].target_columns["gauge_algebras"]

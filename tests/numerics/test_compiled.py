@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+from vacuagym.numerics.compiled import UNFINISHED
+
 
 def test_a_folder_in_which_compiled_code_cannot_be_kept_is_named(tmp_path):
     (tmp_path / "cache").touch()
@@ -14,3 +16,31 @@ def test_a_folder_in_which_compiled_code_cannot_be_kept_is_named(tmp_path):
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert "cannot be kept here (Not a directory); set NUMBA_CACHE_DIR to a folder" in run.stdout, run.stderr
+
+
+STEPS = """
+from vacuagym.numerics.compiled import end_above, njit
+
+@njit(cache=True)
+def double(x):
+    return 2 * x
+
+@njit(cache=True)
+def triple(x):
+    return 3 * x
+
+end_above(0)
+print(double(1), end=" ")
+print(triple(1))
+"""
+
+
+def test_processes_that_end_while_they_compile_finish_one_after_the_other(tmp_path):
+    """The first puts one function into the cache and ends before the second; the next one goes on from there."""
+    steps, environment = tmp_path / "steps.py", os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    steps.write_text(STEPS)
+    found = []
+    for _ in range(2):
+        run = subprocess.run([sys.executable, str(steps)], env=environment, capture_output=True, text=True)
+        found.append((run.returncode, run.stdout.split()))
+    assert found == [(UNFINISHED, ["2"]), (0, ["2", "3"])]

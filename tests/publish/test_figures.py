@@ -14,7 +14,7 @@ from vacuagym.errors import InputError
 from vacuagym.publish import figures, score_figures
 from vacuagym.schema import CLASSES
 
-ROWS = {"ks": (30, 50, 5, 0, 15, 0, 0), "fth6d": (10, 20, 30, 25, 15, 0, 0)}
+ROWS = {"ks": (30, 50, 5, 0, 15, 0, 0, 0), "fth6d": (10, 20, 30, 25, 15, 0, 0, 0)}
 SHOWN = [k for k, counts in enumerate(zip(*ROWS.values(), strict=True)) if any(counts)]
 FAMILIES_OF = {dataset: dataset for dataset in ROWS}
 

@@ -229,6 +229,15 @@ def test_too_few_geometries_are_counted_but_only_shares_are_not_judged(tmp_path)
         validated(tmp_path / "b", twice_run)
 
 
+def test_rows_to_which_the_model_does_not_apply_are_left_out_of_the_shares(tmp_path):
+    run = a_run()
+    failing(*run)
+    run[1]["stability"] = run[1]["stability"].astype("<U16")
+    run[1]["stability"][240:] = "not_applicable"
+    with pytest.raises(InputError, match=r"share of failed rows, ks: 0\.0833333, must be <= 0\.01"):
+        validated(tmp_path, run)
+
+
 def test_an_unknown_class_is_named(tmp_path):
     run = a_run()
     run[1]["stability"][7] = "stabel"

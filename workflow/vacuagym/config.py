@@ -183,7 +183,14 @@ _VALIDATION = {
     "max_failed_share": _share(0.01, "Largest share of rows labelled `failed`."),
     "max_class_share": _share(0.8, "Largest share of the most frequent class."),
     "min_classes": _integer(3, 1, len(CLASSES), "Smallest number of classes that hold at least 1 % of the rows each."),
-    "min_certified_share": _share(0.99, "Smallest share of certified rows among those with a critical point."),
+    "min_certified_share": _key(
+        Annotated[float, Field(ge=0.0, le=1.0)] | None,
+        "Smallest share of certified rows among those with a critical point; null: that of the label model, "
+        + ", ".join(f"{model.min_certified_share:g} for `{name}`" for name, model in MODELS.items())
+        + ".",
+        "a number from 0 to 1, or null",
+        None,
+    ),
     "max_grad_norm": _key(
         float,
         "Largest gradient norm of a certified row, for label models that publish it.",
@@ -293,7 +300,7 @@ def read_config(*configs: Path | Mapping) -> dict:
     Raises
     ------
     InputError
-        Names every offending key, its value and what is expected there.
+        Names every offending key, its value and what is expected there; or the label model does not apply to a family.
     """
     given: dict = {}
     for config in configs:
@@ -317,7 +324,12 @@ def read_config(*configs: Path | Mapping) -> dict:
         for name, settings in datasets.items():
             if settings:
                 thresholds.setdefault(name, FAMILIES[settings["family"]].thresholds.get(split))
-    complete(config["model"]["name"], MODELS[config["model"]["name"]].parameters, config["model"]["parameters"])
+    model = MODELS[config["model"]["name"]]
+    complete(model.name, model.parameters, config["model"]["parameters"])
+    for settings in filter(None, datasets.values()):
+        model.reads(FAMILIES[settings["family"]])
+    if config["validation"]["min_certified_share"] is None:
+        config["validation"]["min_certified_share"] = model.min_certified_share
     return config
 
 

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 from vacuagym.errors import InputError
 
-CLASSES = ("stable", "metastable", "saddle", "unstable", "runaway", "marginal", "failed")  # models say what they mean
+# what they mean is said by the label models
+CLASSES = ("stable", "metastable", "saddle", "unstable", "runaway", "marginal", "failed", "not_applicable")
 VACUA = ("stable", "metastable")
-UNDECIDED = ("marginal", "failed")  # never scored
+UNDECIDED = ("marginal", "failed", "not_applicable")  # never scored
 WITH_POINT = ("stable", "metastable", "saddle", "unstable", "marginal")  # classes that speak of a critical point
 PARTS = ("train", "val", "ood_val", "test")  # ood_val: distributed as test, where a split shifts the distribution
 

@@ -11,6 +11,7 @@ MODELS = Registry(
     "MODEL",
     "supergravity",
     "toy_eft",
+    "kklt",
 )
 
 

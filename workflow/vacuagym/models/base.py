@@ -38,7 +38,8 @@ class LabelModel:
     The module defines ``label(values, seed, family, features, draws, starts)``: from the parameters' values, the seed, the
     `Family`, and the columns `reads` of a batch of geometries to the columns `columns`, ``draws`` rows per geometry,
     ordered by geometry, then draw. A row may depend on nothing but the seed, the family, its own geometry and its own
-    number. The module is imported when it is first needed.
+    number. It may also define ``use_all()``, which uses whatever compiled code the examples of the families do not reach.
+    The module is imported when it is first needed.
 
     A model with an oracle may have a module of figures, too. It defines functions of the oracle's columns, one row per draw:
     ``places`` to float64 (rows, 2), a point in a plane in which the classes lie apart; ``curves`` to a `Curve` each;
@@ -61,6 +62,7 @@ class LabelModel:
     module: str
     oracle: Oracle | None = None  # what baselines show as a ceiling
     portrait: str = ""  # the module of figures
+    min_certified_share: float = 0.99  # of the rows with a critical point, unless a configuration says otherwise
     document: str = ""  # path in the repository of the page that describes it
     bibliography: str = ""  # BibTeX of its sources
 

@@ -1,6 +1,7 @@
 """The step from features to labels, shards in, shards out; and the compiling of what jobs need, once."""
 
 from functools import partial
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -10,14 +11,15 @@ from vacuagym.errors import InputError
 from vacuagym.geometry import FAMILIES
 from vacuagym.geometry.family import Family
 from vacuagym.job import progress
-from vacuagym.models import labeller
+from vacuagym.models import MODELS, labeller
 from vacuagym.models.base import stability_shares
-from vacuagym.numerics.compiled import is_compiled, mark_compiled
+from vacuagym.numerics.compiled import UNFINISHED, end_above, is_compiled, mark_compiled
 from vacuagym.schema import DATASET, GEOMETRY_ID, STABILITY_COLUMNS
 from vacuagym.tables.arrays import n_rows
 from vacuagym.tables.shards import AGAIN, BATCH_ROWS, check_input, check_rows, new_shard, read_rows
 
 _GROUP_ROWS = 5 * BATCH_ROWS  # of a row group
+_COMPILER_MB = 350  # after which a new process goes on compiling; the largest function may come on top
 
 
 def label_vacua(features: Path, labels: Path, stability: Path, recipe: dict) -> None:
@@ -62,7 +64,7 @@ def label_vacua(features: Path, labels: Path, stability: Path, recipe: dict) -> 
 def compile_code(name: str, generates: bool) -> None:
     """Compile a family or a label model by using it once; what is compiled is kept for other processes.
 
-    Each step has a process of its own, since compiling leaves much memory behind.
+    Each step has processes of its own, since compiling leaves much memory behind.
 
     Parameters
     ----------
@@ -78,13 +80,26 @@ def compile_code(name: str, generates: bool) -> None:
         steps.append(partial(_use_family, FAMILIES[name]))
     else:
         steps = [partial(_use_model, name, family) for family in FAMILIES.values()]
+        steps.append(partial(_use_rest, name))
     for step in steps:
-        process = get_context("fork").Process(target=step)
-        process.start()
-        process.join()
-        if process.exitcode:
-            raise RuntimeError(f"compiling {name} failed with status {process.exitcode}, for the reason above")
+        while (status := _in_a_process(step)) == UNFINISHED:
+            pass
+        if status:
+            raise RuntimeError(f"compiling {name} failed with status {status}, for the reason above")
     mark_compiled(mark)
+
+
+def _in_a_process(step) -> int:
+    """Call a function in a new process; returns its exit status."""
+    process = get_context("fork").Process(target=_with_little_memory, args=(step,))
+    process.start()
+    process.join()
+    return process.exitcode
+
+
+def _with_little_memory(step) -> None:
+    end_above(_COMPILER_MB)
+    step()
 
 
 def _use_family(family: Family) -> None:
@@ -101,3 +116,8 @@ def _use_model(name: str, family: Family) -> None:
         model.label(family, {column: table[column] for column in model.model.reads(family)})
     except InputError as error:  # a family that the model does not apply to
         print(error)
+
+
+def _use_rest(name: str) -> None:
+    """What the examples of families do not reach, of models that have such."""
+    getattr(import_module(MODELS[name].module), "use_all", lambda: None)()

@@ -18,8 +18,9 @@ from numba.core import event
 
 from vacuagym.errors import InputError
 from vacuagym.fingerprints import source_hash
+from vacuagym.job import peak_memory_mb
 
-__all__ = ["is_compiled", "mark_compiled", "njit"]
+__all__ = ["UNFINISHED", "end_above", "is_compiled", "mark_compiled", "njit"]
 
 _BASE = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).with_name("__pycache__"))
 _CACHE = _BASE / f"compiled-{source_hash('geometry', 'models', 'numerics', 'tables', comments=True)[:16]}"
@@ -65,6 +66,36 @@ class _IdleCompiler(event.Listener):
 
 
 event.register("numba:compiler_lock", _IdleCompiler())
+
+
+UNFINISHED = 75  # exit status of a process that `end_above` ended
+
+
+class _Ending(event.Listener):
+    def __init__(self, limit_mb):
+        self.limit_mb, self.kept = limit_mb, _n_kept()
+
+    def on_start(self, event):
+        if peak_memory_mb() > self.limit_mb and _n_kept() > self.kept:
+            sys.stdout.flush()
+            os._exit(UNFINISHED)
+
+    def on_end(self, event):
+        pass
+
+
+def end_above(limit_mb: float) -> None:
+    """End this process before it compiles another function, if it needed more memory than this.
+
+    It ends with the status `UNFINISHED`, and only if it has put something into the cache: processes that do the same one
+    after the other finish.
+    """
+    event.register("numba:compile", _Ending(limit_mb))
+
+
+def _n_kept() -> int:
+    """How many compiled functions are in the cache."""
+    return sum(1 for _ in _CACHE.rglob("*.nbc"))
 
 
 @njit("void()", cache=True)

@@ -22,9 +22,9 @@ from vacuagym.schema import CLASSES
 from vacuagym.tables.shards import write_text
 
 BLACK, ORANGE, SKY, GREEN, BLUE, VERMILION = "#000000", "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00"
-GREY = "#999999"
-CLASS_COLOURS = dict(zip(CLASSES, (BLUE, SKY, ORANGE, VERMILION, GREEN, GREY, BLACK), strict=True))
-LIGHT = ("metastable", "saddle", "marginal")  # classes whose colours need black text
+GREY, PALE = "#999999", "#DDDDDD"
+CLASS_COLOURS = dict(zip(CLASSES, (BLUE, SKY, ORANGE, VERMILION, GREEN, GREY, BLACK, PALE), strict=True))
+LIGHT = ("metastable", "saddle", "marginal", "not_applicable")  # classes whose colours need black text
 WINE, INDIGO, ROSE, OLIVE, PURPLE, SAND, LAVENDER, COBALT = SERIES = (
     "#882255", "#332288", "#CC6677", "#999933", "#AA4499", "#DDCC77", "#CC80E6", "#1A1AE6",
 )  # fmt: skip

@@ -86,7 +86,8 @@ def checks_of(dataset: str, counts: Mapping, thresholds: Mapping[str, float]) ->
     list of dict
         check, dataset, value, condition (as text), passed (None: not judged).
     """
-    rows, classes = counts["rows"], counts["stability"]
+    classes = {name: number for name, number in counts["stability"].items() if name != "not_applicable"}
+    rows = max(sum(classes.values()), 1)
     shares = [number / rows for number in classes.values()]
     enough = counts["geometries"] >= thresholds["min_geometries"]
     with_point = sum(classes[name] for name in WITH_POINT)

@@ -8,6 +8,7 @@ TASKS = Registry(
     "TASKS",
     "stability",
     "barrier",
+    "kklt",
     "cicy",
     "weight_systems",
     "toric_bases",

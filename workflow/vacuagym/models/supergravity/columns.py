@@ -12,6 +12,7 @@ CLASSES = {
     "runaway": "no critical point exists on the ray within the interval, and V falls along all of it; proved",
     "marginal": "a sign that the class depends on is not proved",
     "failed": "the geometry has no potential of this form, or its classes give no positive definite K_ij",
+    "not_applicable": "does not occur",
 }
 # finer classes, in the order of the numbers in `solve`: class and meaning
 VACUUM_TYPES = {

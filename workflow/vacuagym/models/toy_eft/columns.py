@@ -18,6 +18,7 @@ CLASSES = {
     "infinity, and the row's point, if any, is not certified as a minimum",
     "marginal": "the row's point was found, but it or the signs of its Hessian eigenvalues are not proved",
     "failed": "the input is bad or no search ended anywhere; failure_reason says which",
+    "not_applicable": "does not occur",
 }
 
 COUPLINGS = read_columns(Path(__file__).with_name("couplings.csv"))
