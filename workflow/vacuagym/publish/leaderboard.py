@@ -15,8 +15,11 @@ import yaml
 
 from vacuagym.benchmark.metrics import KINDS
 from vacuagym.benchmark.splits import SPLITS
+from vacuagym.benchmark.splits.base import Split
 from vacuagym.benchmark.tasks import TASKS
+from vacuagym.benchmark.tasks.base import Task
 from vacuagym.errors import InputError
+from vacuagym.geometry import FAMILIES
 from vacuagym.publish import editions
 from vacuagym.tables.shards import write_text
 
@@ -108,6 +111,14 @@ def _read_info(path: Path) -> dict:
     return info
 
 
+def _tested(task: Task, split: Split, datasets: Sequence[str]) -> list[str]:
+    """The datasets of an edition that have test rows of a task."""
+    if split.holds_out:
+        return [split.holds_out]
+    thresholds = split.thresholds(FAMILIES) or dict.fromkeys(datasets, 0)
+    return [name for name in datasets if name in (task.families or datasets) and thresholds[name] is not None]
+
+
 def _checked(path: Path, report: dict, stamps: Mapping[str, tuple[str, list[str]]]) -> tuple:
     """Edition, task, split, headline metric, value and interval of a report that may stand on the leaderboard."""
     task, split, stamp = TASKS[report["task"]], SPLITS[report["split"]], report["edition"]
@@ -117,9 +128,7 @@ def _checked(path: Path, report: dict, stamps: Mapping[str, tuple[str, list[str]
         raise InputError(path, f"is stamped {stamp['edition']}, {stamp['content']}; expected a stamp of {known}")
     if report["part"] != "test":
         raise InputError(path, f"scores the part {report['part']}, expected test")
-    expected = [split.holds_out] if split.holds_out else [name for name in datasets if name in task.families]
-    expected = expected or datasets
-    if missing := set(expected) - set(report["datasets"]):
+    if missing := set(_tested(task, split, datasets)) - set(report["datasets"]):
         raise InputError(path, f"misses {', '.join(sorted(missing))}; score the whole task, without --dataset")
     if not re.fullmatch("[0-9a-f]{64}", report["predictions"]):
         raise InputError(path, f"has {report['predictions']!r} as the hash of the predictions, expected a SHA-256")
