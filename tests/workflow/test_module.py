@@ -115,4 +115,4 @@ def test_the_package_may_be_installed_instead_of_standing_beside_the_rules(tmp_p
         text=True,
         timeout=60,
     )
-    assert done.stdout.split() == ["mini", "Apache", "VacuaGym", "supergravity", "toy_eft"], done.stderr
+    assert done.stdout.split() == ["mini", "Apache", "VacuaGym", "supergravity", "toy_eft", "kklt"], done.stderr
