@@ -324,6 +324,22 @@ def test_one_class_is_not_scored(cicy_run, score, two_baselines, tmp_path, capsy
     assert "split iid has training rows of cicy3 of one class alone; not scored" in capsys.readouterr().out
 
 
+def test_rows_of_no_draw_are_in_no_sample(cicy_run, tmp_path):
+    """Of geometries to which the label model does not apply: they have no couplings to learn from."""
+    paths = []
+    for path in cicy_run.labels:
+        batch = concatenate(list(read_rows(path, names_of(MODEL.columns))))
+        out = np.arange(len(batch["stability"])) % 3 == 0
+        paths.append(tmp_path / "cicy3" / path.name)
+        with new_shard(paths[-1], MODEL.columns, {"table": "labels/cicy3"}) as write:
+            write(batch | {"stability": np.where(out, "not_applicable", batch["stability"])})
+    before, after = (
+        rows_of(cicy_run, labels=labels).samples("train", 10**6, [0], only_scored=False)[0].table
+        for labels in (cicy_run.labels, paths)
+    )
+    assert len(after) < 0.7 * len(before) and "not_applicable" not in after["target stability"]
+
+
 def test_tables_of_another_run_are_not_scored(cicy_run, tmp_path):
     settings = {"train_rows": [50], "test_rows": 50, "seeds": 1}
     recipe = cicy_run.recipe("baselines", "cicy3", settings) | {"task": "stability"}

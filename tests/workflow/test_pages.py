@@ -180,8 +180,9 @@ def test_configurations_modules_and_messages_are_right(clone, tmp_path, block):
         text = run(tmp_path, f"{snakemake} --snakefile {clone}/Snakefile --configfile mine.yaml")
         assert "label_vacua" in text
     elif block.text.startswith("error: "):
+        (tmp_path / "my.txt").write_text("5 1 1 1 1 1\n8 1 1 1 1 4\n5 1 1 1 1 2\n")
         done = subprocess.run(
-            [f"{clone}/.venv/bin/vacuagym", "convert", "--family", "cicy3", "my.txt", "out.parquet"],
+            [f"{clone}/.venv/bin/vacuagym", "convert", "--family", "ks", "my.txt", "out.parquet"],
             cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT / "workflow")}, capture_output=True, text=True,
         )  # fmt: skip
         assert done.returncode == 2 and done.stderr.split() == block.text.split()

@@ -9,7 +9,8 @@ from vacuagym.errors import InputError
 # what they mean is said by the label models
 CLASSES = ("stable", "metastable", "saddle", "unstable", "runaway", "marginal", "failed", "not_applicable")
 VACUA = ("stable", "metastable")
-UNDECIDED = ("marginal", "failed", "not_applicable")  # never scored
+NOT_APPLICABLE = "not_applicable"  # the label model is not about the geometry, and draws nothing
+UNDECIDED = ("marginal", "failed", NOT_APPLICABLE)  # never scored
 WITH_POINT = ("stable", "metastable", "saddle", "unstable", "marginal")  # classes that speak of a critical point
 PARTS = ("train", "val", "ood_val", "test")  # ood_val: distributed as test, where a split shifts the distribution
 

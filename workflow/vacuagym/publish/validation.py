@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import chi2_contingency, entropy
 
 from vacuagym.errors import InputError
-from vacuagym.schema import WITH_POINT
+from vacuagym.schema import NOT_APPLICABLE, WITH_POINT
 from vacuagym.tables.shards import write_text
 
 MIN_EXPECTED = 5.0  # smallest expected count of a bin or class in the chi-squared test (Cochran 1954)
@@ -86,7 +86,7 @@ def checks_of(dataset: str, counts: Mapping, thresholds: Mapping[str, float]) ->
     list of dict
         check, dataset, value, condition (as text), passed (None: not judged).
     """
-    classes = {name: number for name, number in counts["stability"].items() if name != "not_applicable"}
+    classes = {name: number for name, number in counts["stability"].items() if name != NOT_APPLICABLE}
     rows = max(sum(classes.values()), 1)
     shares = [number / rows for number in classes.values()]
     enough = counts["geometries"] >= thresholds["min_geometries"]

@@ -11,7 +11,7 @@ import polars as pl
 from vacuagym.benchmark.baselines.inputs import Inputs
 from vacuagym.benchmark.tasks.base import DRAW
 from vacuagym.errors import InputError
-from vacuagym.schema import DRAW_KEYS, PART, names_of
+from vacuagym.schema import DRAW_KEYS, NOT_APPLICABLE, PART, names_of
 from vacuagym.tables.frames import Shard, read_draws, read_geometries
 from vacuagym.tables.shards import read_schema
 
@@ -72,7 +72,8 @@ class Rows:
     def read(self, part: str, only_scored: bool = True, with_inputs: bool = True) -> Iterator[pl.DataFrame]:
         """Stream the rows of a part, in the order of the tables: inputs, duplicate_group, and targets under `TARGET`.
 
-        Without inputs, features and couplings are not read.
+        Without inputs, features and couplings are not read. Rows that are not scored are those of draws, which the label
+        model makes of geometries to which it applies.
         """
         task, splits = self.inputs.task, {PART.name: self.split}
         for shard in self.shards:
@@ -95,7 +96,7 @@ class Rows:
             for rows in batches:
                 rows = rows.filter(pl.col(PART.name) == part)
                 rows = rows.with_columns(**task.target_columns)
-                rows = rows.filter(takes_part) if only_scored else rows
+                rows = rows.filter(takes_part if only_scored else pl.col("stability") != NOT_APPLICABLE)
                 yield rows.with_columns(pl.col(name).alias(TARGET + name) for name in task.target_columns)
 
     def samples(self, part: str, limit: int, seeds: Sequence[int], only_scored: bool = True) -> "list[Sample]":

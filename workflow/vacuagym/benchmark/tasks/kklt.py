@@ -3,9 +3,8 @@
 import polars as pl
 
 from vacuagym.benchmark.tasks.base import DRAW, Target, Task
-from vacuagym.schema import UNDECIDED, Column
+from vacuagym.schema import NOT_APPLICABLE, UNDECIDED, Column
 
-_OUT = "not_applicable"
 _IN = ~pl.col("stability").is_in(UNDECIDED) & pl.col("controlled") & (pl.col("n_candidates") > 0)
 
 TASKS = Task(
@@ -15,15 +14,18 @@ TASKS = Task(
     "class is undecided, or whose vacuum is not under control, take no part.",
     row=DRAW,
     targets=(
-        Target(kind="classes", columns={"kklt_class": pl.when(_IN).then(pl.col("stability")).otherwise(pl.lit(_OUT))}),
+        Target(
+            kind="classes",
+            columns={"kklt_class": pl.when(_IN).then(pl.col("stability")).otherwise(pl.lit(NOT_APPLICABLE))},
+        ),
     ),
     adds=(
         Column(
             "kklt_class",
             "string",
             "1",
-            f"The class `stability` where a vacuum can exist at leading order and the row is decided and under control; {_OUT} elsewhere.",
+            f"The class `stability` where a vacuum can exist at leading order and the row is decided and under control; {NOT_APPLICABLE} elsewhere.",
         ),
     ),
-    is_scored=lambda columns: pl.col("kklt_class") != _OUT,
+    is_scored=lambda columns: pl.col("kklt_class") != NOT_APPLICABLE,
 )
