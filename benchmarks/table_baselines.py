@@ -37,7 +37,7 @@ def main():
 def table_of(rows):
     """One line per split and dataset, one column per model."""
     models = rows["model"].unique(maintain_order=True).to_list()
-    yield "| split | dataset | rows | " + " | ".join(f"`{name}`" for name in models) + " | interval |"
+    yield "| split | dataset | training rows | " + " | ".join(f"`{name}`" for name in models) + " | interval |"
     yield "|---|---|---|" + "---|" * (len(models) + 1)
     for (split, dataset), some in rows.group_by("split", "dataset", maintain_order=True):
         last = some.filter(pl.col("n_train") == pl.col("n_train").max())

@@ -72,8 +72,8 @@ class Rows:
     def read(self, part: str, only_scored: bool = True, with_inputs: bool = True) -> Iterator[pl.DataFrame]:
         """Stream the rows of a part, in the order of the tables: inputs, duplicate_group, and targets under `TARGET`.
 
-        Without inputs, features and couplings are not read. Rows that are not scored are those of draws, which the label
-        model makes of geometries to which it applies.
+        Without inputs, features and couplings are not read. Without ``only_scored``, all draws are there but those of
+        geometries to which the label model does not apply.
         """
         task, splits = self.inputs.task, {PART.name: self.split}
         for shard in self.shards:
