@@ -80,3 +80,12 @@ def _walks(weights, steps, seed, values, ends):
             ends[found + 1] = ends[found] + DIM * n.sizes[1]
             found += 1
     return found
+
+
+def unimodular(rng: np.random.Generator) -> np.ndarray:
+    """A random change of the basis of the lattice with small entries, int64 (4, 4)."""
+    matrix = np.eye(4, dtype=np.int64)
+    for _ in range(4):
+        i, j = rng.choice(4, 2, replace=False)
+        matrix[i] += rng.integers(-1, 2) * matrix[j]
+    return matrix[rng.permutation(4)]

@@ -21,7 +21,7 @@ from vacuagym.tables.shards import arrow_schema, record_batch
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
-from subpolytopes import subpolytopes
+from subpolytopes import subpolytopes, unimodular
 
 LISTS = {
     "ks": "5 1 1 1 1 1\n18 1 1 1 6 9\n24 1 1 2 8 12\n",
@@ -145,12 +145,3 @@ def test_rows_of_a_thousand_polytopes_are_those_of_the_full_run(tmp_path):
         assert found.equals(wanted, null_equal=True), name
     for split in OF_A_SPLIT:
         assert mine[split]["part"].n_unique() > 1, f"{split}: nothing to compare"
-
-
-def unimodular(rng):
-    """A change of the basis of the lattice, with small entries."""
-    matrix = np.eye(4, dtype=np.int64)
-    for _ in range(4):
-        i, j = rng.choice(4, 2, replace=False)
-        matrix[i] += rng.integers(-1, 2) * matrix[j]
-    return matrix[rng.permutation(4)]

@@ -15,7 +15,7 @@ from vacuagym.tables.arrays import Ragged, concatenate, ragged, take
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 
-from subpolytopes import subpolytopes
+from subpolytopes import subpolytopes, unimodular
 
 FAMILY = FAMILIES["polytopes"]
 COUNT = 1_000
@@ -42,14 +42,6 @@ def polytopes():
     found = [points for batch in subpolytopes(COUNT, 7) for points in as_points(batch)]
     rng = np.random.default_rng(7)
     return [points @ unimodular(rng) for points in found]
-
-
-def unimodular(rng):
-    matrix = np.eye(4, dtype=np.int64)
-    for _ in range(6):
-        i, j = rng.choice(4, 2, replace=False)
-        matrix[i] += rng.integers(-1, 2) * matrix[j]
-    return matrix[rng.permutation(4)]
 
 
 @pytest.fixture(scope="module")
