@@ -105,9 +105,9 @@ def test_where_no_cluster_can_be_started_the_reason_is_said(monkeypatch):
 def test_a_slurm_run_gives_the_bytes_of_a_local_run(cluster, local, tmp_path):
     folder = new_folder(tmp_path / "run")
     output = finish(start(folder, *SLURM))
-    assert files(folder) == files(local) and len(files(local)) == 9
+    assert files(folder) == files(local) and len(files(local)) == 8  # two shards of three steps, two splits
     jobs = cluster.jobs()
-    assert [job["state"] for job in jobs] == ["COMPLETED"] * 13, output
+    assert [job["state"] for job in jobs] == ["COMPLETED"] * 12, output
 
 
 @pytest.mark.slow
