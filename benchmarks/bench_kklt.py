@@ -42,6 +42,7 @@ def main():
             "vacuum_type",
             "certified",
             "failure_reason",
+            "n_candidates",
             "n_distinct_minima",
             "smallest_potent_curve",
             "smallest_two_cycle",
@@ -52,7 +53,7 @@ def main():
         print_row(n, len(rows), parts[-1])
     together = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     print_row("all", n_rows(features), together)
-    spanning = together["vacuum_type"] != "unstabilised"
+    spanning = together["n_candidates"] > 0
     for reason in np.unique(together["failure_reason"][together["vacuum_type"] == "undecided"]):
         print(f"{reason}: {np.mean(together['failure_reason'][spanning] == reason):.3f}")
     vacua = np.bincount(np.minimum(together["n_distinct_minima"][spanning], 4), minlength=5)
@@ -79,7 +80,8 @@ def favourable(count, most):
 def print_row(n, polytopes, table):
     """One line: shares of the draws whose rigid divisors span the classes; curves and control of those with a point."""
     types = table["vacuum_type"]
-    spanning, found = types != "unstabilised", table["n_distinct_minima"] > 0
+    spanning = table["n_candidates"] > 0
+    found = spanning & (table["n_distinct_minima"] > 0)
 
     def share(rows, among):
         return f"{np.mean(rows[among]):.2f}" if among.any() else "-"

@@ -1,8 +1,9 @@
-"""KKLT vacua with the instantons that the geometry has: terms in W on rigid divisors alone, and exact supersymmetric points.
+"""KKLT and large-volume vacua with the instantons that the geometry has: terms in W on rigid divisors alone.
 
 docs/kklt.md describes the model. Modules: `columns` the label table, `labels` a batch of geometries, `priors` the draws, `fans`
 and `phases` the toric varieties on both sides of flops, `points` supersymmetric points, `potential` V with its derivatives,
-`uplift` what becomes of a point, `balls` and `proof` the proofs, `control` the corrections, `solve` one row.
+`uplift` what becomes of a point, `balls` and `proof` the proofs, `control` the corrections, `solve` one row, `lvs` vacua at
+large volume.
 """
 
 from pathlib import Path
@@ -64,12 +65,12 @@ def _quantities(rows: Columns) -> np.ndarray:
 
 MODEL = LabelModel(
     name="kklt",
-    summary="KKLT vacua from rigid divisors ([docs/kklt.md](../docs/kklt.md))",
+    summary="KKLT and large-volume vacua from rigid divisors ([docs/kklt.md](../docs/kklt.md))",
     text="A label says which vacuum the potential of the Kähler moduli of type IIB string theory has, with instantons and "
     "condensates on the rigid divisors of the geometry alone, at randomly drawn couplings.",
     toy_text="Toy about it: the dilaton and the complex structure are fixed by hand; flux superpotential, one-loop factors, "
     "string coupling and uplift are drawn, not derived from fluxes; the orientifold only says where condensates sit; there "
-    "are no string loops; vacua that are not near a supersymmetric point are not searched.",
+    "are no string loops; besides supersymmetric points and what the uplift makes of them, only large-volume vacua are searched.",
     classes=CLASSES,
     parameters=PARAMETERS,
     columns=COLUMNS,

@@ -22,6 +22,9 @@ VACUUM_TYPES = {
     "ads_susy": ("stable", "no uplift, V < 0, D_iW = 0"),
     "ads_nonsusy": ("stable", "V < 0 with uplift, all M^2 > 0"),
     "ds_minimum": ("metastable", "V > 0, all M^2 > 0"),
+    "lvs_ads": ("stable", "large volume, V < 0, all M^2 > 0 but that of the volume's axion, which is flat"),
+    "lvs_ds": ("metastable", "large volume, V > 0, all M^2 > 0 but that of the volume's axion, which is flat"),
+    "lvs_partial": ("unstable", "large volume, V < 0 or > 0, other moduli stay flat"),
     "unstabilised": ("unstable", "the rigid divisors do not span the classes"),
     "no_point": ("runaway", "each vertex at leading order has a toric divisor of volume <= 0"),
     "destroyed": ("runaway", "the branch of the principal vacuum ends below the drawn uplift"),
@@ -29,6 +32,8 @@ VACUUM_TYPES = {
     "not_applicable": ("not_applicable", "too many classes, or truncated"),
     "failed": ("failed", "the model's arithmetic broke down"),
 }
+WITH_VACUUM = ("ads_susy", "ads_nonsusy", "ds_minimum", "lvs_ads", "lvs_ds")
+WITHOUT_POINT = ("unstabilised", "no_point")
 
 COLUMNS = DRAW_KEYS + read_columns(
     Path(__file__).with_name("columns.csv"),

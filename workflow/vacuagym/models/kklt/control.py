@@ -119,17 +119,38 @@ def _is_ruled(fan, divisor, degrees):
 
 
 @njit(cache=True)
-def curves_at(space, classes, euler, string_coupling_root, t, tau):
+def sizes_of(space, t):
+    """The degrees of a class t (n,) on the curves of the walls of the phase in use, float64 (walls,)."""
+    fan = space.fan
+    sizes = np.zeros(fan.sizes[3])
+    for wall in range(len(sizes)):
+        for i in range(len(t)):
+            sizes[wall] += fan.curves[wall, space.basis[i]] * t[i]
+    return sizes
+
+
+@njit(cache=True)
+def volumes_of(classes, tau):
+    """The volumes of divisors with the classes (R, n) where the basis has tau (n,), float64 (R,)."""
+    volumes = np.zeros(len(classes))
+    for p in range(len(classes)):
+        for i in range(len(tau)):
+            volumes[p] += classes[p, i] * tau[i]
+    return volumes
+
+
+@njit(cache=True)
+def curves_at(space, classes, euler, string_coupling_root, curves, volumes):
     """Sizes of the curves at a point.
 
     Parameters
     ----------
     space, classes, euler
-        As of `count_curves`; the phase of t is in use.
+        As of `count_curves`; the phase of the point is in use.
     string_coupling_root : float
         sqrt(g_s).
-    t, tau : float64 (n,), (n,)
-        The point, in Einstein frame.
+    curves, volumes : float64 (walls,), (R,)
+        Sizes of the curves and of the toric divisors, in Einstein frame; see `sizes_of` and `volumes_of`.
 
     Returns
     -------
@@ -140,7 +161,7 @@ def curves_at(space, classes, euler, string_coupling_root, t, tau):
     shift : float
         The largest shift of the tau of a toric divisor by the other curves, relative to tau.
     """
-    fan, n, n_rays = space.fan, len(t), space.sizes[0]
+    fan, n, n_rays = space.fan, len(space.basis), space.sizes[0]
     shifts, potent, smallest = np.zeros(n_rays), np.inf, np.inf
     for wall in range(fan.sizes[3]):
         new = True
@@ -153,10 +174,7 @@ def curves_at(space, classes, euler, string_coupling_root, t, tau):
                 break
         if not new:
             continue
-        size = 0.0
-        for i in range(n):
-            size += fan.curves[wall, space.basis[i]] * t[i]
-        size *= string_coupling_root
+        size = curves[wall] * string_coupling_root
         smallest = min(smallest, size)
         count = count_curves(space, classes, euler, wall)
         if count == POTENT:
@@ -167,8 +185,5 @@ def curves_at(space, classes, euler, string_coupling_root, t, tau):
                 shifts[p] += factor * abs(fan.curves[wall, p])
     largest = 0.0
     for p in range(n_rays):
-        volume = 0.0
-        for i in range(n):
-            volume += classes[p, i] * tau[i]
-        largest = max(largest, shifts[p] / (string_coupling_root * string_coupling_root * volume))
+        largest = max(largest, shifts[p] / (string_coupling_root * string_coupling_root * volumes[p]))
     return potent, smallest, largest

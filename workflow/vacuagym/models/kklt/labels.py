@@ -10,7 +10,10 @@ from vacuagym.models.kklt.columns import (
     MIN_CURVE,
     MIN_EXPONENT,
     VACUUM_TYPES,
+    WITH_VACUUM,
+    WITHOUT_POINT,
 )
+from vacuagym.models.kklt.lvs import contractions, large_volume_row
 from vacuagym.models.kklt.phases import classes_of, new_room, space_of
 from vacuagym.models.kklt.points import Theory
 from vacuagym.models.kklt.solve import Row, solve_row
@@ -19,14 +22,23 @@ from vacuagym.models.supergravity.priors import alpha_prime
 from vacuagym.numerics.philox import draw_key, fill_uniform
 from vacuagym.tables.arrays import Columns, ragged
 
-# a threefold with two classes and as many rigid divisors, which has a vacuum at most couplings
-_EXAMPLE = {
-    "rays": [-1, -1, 1, 2, -1, 1, 2, 2, 0, 0, -1, -1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 1, 0],
-    "heights": [128119, 168232, 41494, 24598, 29370, 34452],
-    "basis": [3, 4],
-    "holomorphic_euler_characteristics": [3, 3, 29, 1, 1, 4],
+# two threefolds with two classes: one has two rigid divisors and a vacuum at most couplings; the other, the hypersurface of
+# degree 18 in P_{1,1,1,6,9}, has one and large-volume vacua
+_EXAMPLES = {
+    "rays": [
+        [-1, -1, 1, 2, -1, 1, 2, 2, 0, 0, -1, -1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 1, 0],
+        [-1, 0, 0, -2, 0, 0, 1, 0, 1, -1, -1, 0, 1, 0, 0, 0, 1, 0, 0, 3, 2, 1, 0, 0],
+    ],
+    "heights": [[128119, 168232, 41494, 24598, 29370, 34452], [93693, 19684, 64349, 29048, 171749, 95764]],
+    "basis": [[3, 4], [3, 5]],
+    "holomorphic_euler_characteristics": [[3, 3, 29, 1, 1, 4], [66, 3, 3, 1, 29, 3]],
 }
-_EXAMPLE_NUMBERS = {"geometry_key": 0, "euler_characteristic": 236, "is_mirror": True}
+_EXAMPLE_NUMBERS = {"geometry_key": [0, 0], "euler_characteristic": [236, 540], "is_mirror": [True, True]}
+_EXAMPLE_PARAMETERS = (  # geometry and what differs from the defaults
+    (0, {"no_uplift_fraction": 0.0}),
+    (0, {"no_uplift_fraction": 1.0}),
+    (1, {"no_uplift_fraction": 1.0, "log10_flux": (-5.0, -1.0)}),
+)
 NOT_APPLICABLE = "more classes than max_moduli, or the toric divisors do not span H^2"
 
 
@@ -68,12 +80,12 @@ def label(values, seed: int, family: Family, features: Columns, draws: int, star
 
 
 def use_all() -> None:
-    """Use all compiled code once: label a geometry that has vacua, with and without uplift."""
-    features = {name: ragged([values], np.int64) for name, values in _EXAMPLE.items()}
-    features |= {name: np.array([value]) for name, value in _EXAMPLE_NUMBERS.items()}
-    for fraction in (0.0, 1.0):
-        packed = pack(complete("kklt", PARAMETERS, {"no_uplift_fraction": fraction}))
-        _label_geometry(draw_key(0, ""), packed, features, 0, 4, new_room())
+    """Use all compiled code once: label geometries that have vacua, with and without uplift, and at large volume."""
+    features = {name: ragged(values, np.int64) for name, values in _EXAMPLES.items()}
+    features |= {name: np.array(values) for name, values in _EXAMPLE_NUMBERS.items()}
+    for geometry, parameters in _EXAMPLE_PARAMETERS:
+        packed = pack(complete("kklt", PARAMETERS, parameters))
+        _label_geometry(draw_key(0, ""), packed, features, geometry, 4, new_room())
 
 
 def _label_geometry(key, packed, features, geometry, draws, room):
@@ -86,7 +98,7 @@ def _label_geometry(key, packed, features, geometry, draws, room):
     space, inside = space_of(rays.reshape(len(heights), -1), heights, basis, room)
     classes, rigid = classes_of(space), euler == 1
     uniforms, of_divisors = np.empty(priors.N_UNIFORMS), np.empty(2 * len(heights))
-    couplings, rows = [], []
+    couplings, rows, ways = [], [], None
     for sample in range(draws):
         fill_uniform(key, int(features["geometry_key"][geometry]), sample, 0, uniforms)
         fill_uniform(key, int(features["geometry_key"][geometry]), sample, 1, of_divisors)
@@ -102,7 +114,11 @@ def _label_geometry(key, packed, features, geometry, draws, room):
         )
         uplift, power = 3.0 * drawn.uplift_ratio, packed[priors.POWER]
         couplings.append(drawn)
-        rows.append(solve_row(space, theory, euler, inside, log_flux, drawn.string_coupling, uplift, power))
+        row = solve_row(space, theory, euler, inside, log_flux, drawn.string_coupling, uplift, power)
+        if row.vacuum_type in WITHOUT_POINT and theory.xi > 0.0:
+            ways = contractions(space, classes, rigid, inside) if ways is None else ways
+            row = large_volume_row(space, theory, rigid, euler, ways, drawn.string_coupling, uplift, power, row)
+        rows.append(row)
     return couplings, rows
 
 
@@ -120,7 +136,6 @@ def _table(name, ids, power, draws, couplings, rows):
         & (np.abs(of["xi_ratio"]) < MAX_XI_RATIO)
         & (of["exponent"] > MIN_EXPONENT)
     )
-    n_modes = 2 * np.array([len(row.t) for row in rows])
     drawn = {
         field: np.array([getattr(each, field) for each in couplings])
         for field in ("log10_flux", "string_coupling", "uplift_ratio")
@@ -131,7 +146,7 @@ def _table(name, ids, power, draws, couplings, rows):
         "sample": np.tile(np.arange(draws, dtype=np.int32), len(ids)),
         "stability": np.array([VACUUM_TYPES[kind][0] for kind in types.tolist()]),
         "vacuum_type": types,
-        "minimization_success": np.isin(types, ("ads_susy", "ads_nonsusy", "ds_minimum")),
+        "minimization_success": np.isin(types, WITH_VACUUM),
         "failure_reason": of["reason"],
         **{field: values.astype(np.float32) for field, values in drawn.items()},
         "uplift_power": np.where(np.isnan(drawn["log10_flux"]), np.nan, power),
@@ -144,7 +159,7 @@ def _table(name, ids, power, draws, couplings, rows):
         "axions": ragged([row.theta for row in rows], np.float64),
         "n_pos": of["n_positive"].astype(np.int32),
         "n_neg": np.zeros(len(rows), np.int32),
-        "n_flat": (n_modes - of["n_positive"]).astype(np.int32),
+        "n_flat": (of["n_modes"] - of["n_positive"]).astype(np.int32),
         "min_eigenvalue": of["lowest"] * unit,
         "max_eigenvalue": of["highest"] * unit,
         "exponent": of["exponent"],
@@ -153,7 +168,7 @@ def _table(name, ids, power, draws, couplings, rows):
         "smallest_two_cycle": of["smallest"],
         "smallest_potent_curve": of["potent"],
         "instanton_shift": of["shift"],
-        "controlled": np.where(there, controlled, np.isin(types, ("unstabilised", "no_point"))),
+        "controlled": np.where(there, controlled, np.isin(types, WITHOUT_POINT)),
         "n_candidates": of["n_candidates"].astype(np.int32),
         "n_distinct_minima": of["n_vacua"].astype(np.int32),
         "n_flops": of["n_flops"].astype(np.int32),

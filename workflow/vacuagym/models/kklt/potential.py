@@ -86,6 +86,13 @@ def derivatives(kappa, theory, uplift, power, t, theta, jet):
 
 
 @njit(cache=True)
+def hold_axion(jet):
+    """Add half the square of the first phi to V, which does not depend on it: no term of W has the first class."""
+    n = shape_of(jet.tau)[0]
+    put(jet.hessian, (n, n), nought(jet.tau) + 1.0)
+
+
+@njit(cache=True)
 def fill_geometry(kappa, charges, t, jet):
     """Fill matrix, tau, x and slope of a jet, as of `fill_jet`; returns the volume."""
     r, n = shape_of(charges)

@@ -13,7 +13,7 @@ import numpy as np
 from vacuagym.models.kklt.balls import Balls, at, new_balls, nought, put, shape_of
 from vacuagym.models.kklt.dense import eliminate, substitute
 from vacuagym.models.kklt.points import exponentials, geometry_at
-from vacuagym.models.kklt.potential import Jet, fill_geometry, fill_jet
+from vacuagym.models.kklt.potential import Jet, fill_geometry, fill_jet, hold_axion
 from vacuagym.numerics.compiled import njit
 from vacuagym.numerics.elementary import exp, sqrt
 
@@ -121,7 +121,7 @@ def _transpose_product(matrix, kappa):
 
 @njit(cache=True)
 def adapt(kappa, theory, subset, t, theta):
-    """The `Frame` of a point.
+    """The `Frame` of a point in which y_p changes as a_p tau_p does, p in B.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def adapt(kappa, theory, subset, t, theta):
     t, theta : float64 (n,), (n,)
         The point.
     """
-    r, n = theory.classes.shape
+    n = len(t)
     matrix, tau, slope = np.empty((n, n)), np.empty(n), np.empty((n, n))
     geometry_at(kappa, t, matrix, tau)
     for k in range(n):
@@ -143,7 +143,15 @@ def adapt(kappa, theory, subset, t, theta):
             for i in range(n):
                 slope[k, j] += theory.rates[subset[k]] * theory.classes[subset[k], i] * matrix[i, j]
     basis = _inverse(slope)
-    back = _enclose_inverse(basis)
+    return frame_of(kappa, theory, basis, _enclose_inverse(basis), t, theta)
+
+
+@njit(cache=True)
+def frame_of(kappa, theory, basis, back, t, theta):
+    """The `Frame` of a point in the coordinates y of t = S y; basis (n, n) is S, back balls (n, n) that hold its inverse."""
+    r, n = theory.classes.shape
+    matrix, tau = np.empty((n, n)), np.empty(n)
+    geometry_at(kappa, t, matrix, tau)
     exact = Balls(kappa + 0.0j, np.zeros((n, n, n)))
     for _ in range(3):
         exact = _transpose_product(basis, exact)
@@ -382,17 +390,44 @@ def prove_critical(space, theory, subset, uplift, power, t, theta):
     sign : int
         The proved sign of V there, or 0.
     """
-    r, n = theory.classes.shape
-    frame, jet = adapt(space.kappa, theory, subset, t, theta), _ball_jet(n, r)
-    fill_jet(frame.kappa, frame.charges, theory.xi, frame.terms, uplift, power, frame.y, jet)
+    frame = adapt(space.kappa, theory, subset, t, theta)
+    half_width, is_minimum, sign = prove_in(frame, theory.xi, uplift, power, False)
+    if half_width == half_width and _stays_inside(space, frame, t, half_width):
+        return half_width, is_minimum, sign
+    return np.nan, False, 0
+
+
+@njit(cache=True)
+def prove_in(frame, xi, uplift, power, has_flat_axion):
+    """Prove that there is one critical point of V near the point of a frame; without the test that it is inside a cone.
+
+    Parameters
+    ----------
+    frame : Frame
+        Of the computed point.
+    xi, uplift, power : float
+        As of `potential.derivatives`.
+    has_flat_axion : bool
+        Whether no term of W depends on the first axion. It is then held where it is.
+
+    Returns
+    -------
+    half_width, is_minimum, sign
+        As of `prove_critical`, for the other coordinates.
+    """
+    r, n = shape_of(frame.charges)
+    jet = _ball_jet(n, r)
+    fill_jet(frame.kappa, frame.charges, xi, frame.terms, uplift, power, frame.y, jet)
+    if has_flat_axion:
+        hold_axion(jet)
     inverse = _inverse(jet.hessian.centre.real.copy())
     half_width = 4.0 * _step_bound(inverse, jet.gradient)
-    if not (half_width < _WIDEST and _has_metric(jet.numbers.centre[2].real, theory.xi)):
-        return np.nan, False, 0
-    if not _stays_inside(space, frame, t, half_width):
+    if not (half_width < _WIDEST and _has_metric(jet.numbers.centre[2].real, xi)):
         return np.nan, False, 0
     y, terms = _widen(frame, half_width, jet)
-    fill_jet(frame.kappa, frame.charges, theory.xi, terms, uplift, power, y, jet)
+    fill_jet(frame.kappa, frame.charges, xi, terms, uplift, power, y, jet)
+    if has_flat_axion:
+        hold_axion(jet)
     if not _is_close_to_one(inverse, jet.hessian, np.eye(2 * n), 0.5):
         return np.nan, False, 0
     value = jet.numbers.centre[0].real + jet.numbers.centre[1].real

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vacuagym.models.kklt.control import curves_at
+from vacuagym.models.kklt.control import curves_at, sizes_of, volumes_of
 from vacuagym.models.kklt.phases import HYPERSURFACE, enter_phase
 from vacuagym.models.kklt.points import (
     FOUND,
@@ -44,6 +44,7 @@ class Row(NamedTuple):
     n_vacua: int = 0
     n_flops: int = 0
     n_positive: int = 0  # M^2 that are proved to be positive
+    n_modes: int = 0  # M^2 there are
     is_extended: bool = False
     radius: float = np.nan
     t: np.ndarray = np.empty(0)
@@ -124,7 +125,8 @@ def find_points(space, theory, euler, inside, log_flux, string_coupling_root, t,
         found[n_vacua] = point
         n_vacua += 1
         geometry_at(space.kappa, point, matrix, tau)
-        potent, _, _ = curves_at(space, theory.effective, euler, string_coupling_root, point, tau)
+        curves, volumes = sizes_of(space, point), volumes_of(theory.effective, tau)
+        potent, _, _ = curves_at(space, theory.effective, euler, string_coupling_root, curves, volumes)
         if potent > best:
             best, n_flops = potent, flops[0]
             t[:], theta[:], subset[:] = point, angles, subsets[k]
@@ -176,7 +178,8 @@ def solve_row(space, theory, euler, inside, log_flux, string_coupling, uplift, p
         reason = NOT_PROVED if kind == "undecided" else ""
     derivatives(space.kappa, theory, reached, power, t, theta, jet)
     volume = jet.numbers[2]
-    potent, smallest, shift = curves_at(space, theory.effective, euler, root, t, jet.tau)
+    curves, volumes = sizes_of(space, t), volumes_of(theory.effective, jet.tau)
+    potent, smallest, shift = curves_at(space, theory.effective, euler, root, curves, volumes)
     lowest, highest = masses(jet)
     return Row(
         kind,
@@ -184,6 +187,7 @@ def solve_row(space, theory, euler, inside, log_flux, string_coupling, uplift, p
         kind not in ("undecided", "destroyed"),
         n_flops=found.n_flops,
         n_positive=2 * n if is_minimum else 0,
+        n_modes=2 * n,
         is_extended=space.sizes[2] != HYPERSURFACE,
         radius=radius,
         t=t,
