@@ -91,6 +91,10 @@ def test_a_run_is_named_after_the_edition_it_belongs_to(tmp_path):
         hash_content(tables, tmp_path / "content.csv", stamp)
         names[name] = json.loads(stamp.read_text())["edition"]
     assert names == {"all": "1.0.0", "first": "mini", "more": "custom", "changed": "custom"}
+    (editions.RECORDS / "1.0.csv").rename(editions.RECORDS / "kklt-2.1.csv")
+    hash_content(first, tmp_path / "content.csv", stamp)
+    assert json.loads(stamp.read_text())["edition"] == "kklt-mini"
+    assert sorted(name for name, _ in editions.known_stamps().values()) == ["kklt-2.1.0", "kklt-mini"]
 
 
 def test_differences_name_table_dataset_and_block(tmp_path):
@@ -105,16 +109,16 @@ def test_differences_name_table_dataset_and_block(tmp_path):
     ]
 
 
-# --- the recorded edition ---------------------------------------------------------------------------------------------
+# --- the recorded editions --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", COMPLETE_FAMILIES)
-def test_sampled_blocks_are_those_of_the_recorded_edition(monkeypatch, name):
+@pytest.mark.parametrize("edition, name", [*(("1.0", name) for name in COMPLETE_FAMILIES), ("kklt-1.0", "ks")])
+def test_sampled_blocks_are_those_of_the_recorded_edition(monkeypatch, edition, name):
     """Made again one block at a time, from nothing; a change of values needs a new edition."""
     monkeypatch.undo()
-    family, known = FAMILIES[name], read_content(editions.RECORDS / "1.0.csv")
-    config = read_config(editions.RECORDS / "1.0.yaml")
+    family, known = FAMILIES[name], read_content(editions.RECORDS / f"{edition}.csv")
+    config = read_config(editions.RECORDS / f"{edition}.yaml")
     model, splits = labeller(config["model"], config["seed"]), splits_in(config)
     geometries, order = family.functions.generate(), run_order(family.count, name)
     last = -(-family.count // editions.BLOCK) - 1

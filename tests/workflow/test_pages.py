@@ -25,7 +25,7 @@ ELSEWHERE = {
     r"conda .*|apptainer .*|snakemake --cores 2": "need conda or Apptainer, and a network",
     r"snakemake .*": "names of targets and options within a sentence; the other tests of the workflow use them",
     r".* --cores 2 scores": "tests/workflow/test_run.py, with fewer rows",
-    r".* --configfile config/(editions/1\.0|kklt)\.yaml": "long: all geometries",
+    r".* --configfile config/editions/.*\.yaml|.* verify --edition .*": "long: all geometries",
     r".* n_limit=null|.* n_limit=1000": "long; the same with fewer geometries is run",
     r"(\.venv/bin/python )?benchmarks/.*": "measurements, by hand; that they start is tested below",
     r"\.venv/bin/python -m pytest .*": "these tests",

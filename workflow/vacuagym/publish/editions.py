@@ -67,30 +67,27 @@ def _frames(paths: Sequence[Path], rows: int) -> Iterator[pl.DataFrame]:
 def name_of(content: Content) -> str:
     """The edition that values belong to.
 
-    Its version if they are all of an edition's; mini if they are its first block of every dataset; else custom.
+    Its version if they are all of an edition's; mini, after the name of the edition if it has one, if they are its first block
+    of every dataset; else custom.
     """
-    for path in sorted(RECORDS.glob("*.csv")):
-        known = read_content(path)
-        if content == known:
-            return f"{path.stem}.0"
-        if content == _first_blocks(known):
-            return "mini"
-    return "custom"
+    return next((name for name, known in _known_contents() if content == known), "custom")
 
 
 def known_stamps() -> dict[str, tuple[str, list[str]]]:
     """The editions, and their first blocks, by the hash that stamps their scores: name, and names of the datasets."""
-    found = {}
+    return {
+        _total(content): (name, list(dict.fromkeys(dataset for _, dataset, _ in content)))
+        for name, content in _known_contents()
+    }
+
+
+def _known_contents() -> Iterator[tuple[str, Content]]:
+    """Name and content of each edition, such as 1.0.0 or kklt-1.0.0, and of its first blocks, mini or kklt-mini."""
     for path in sorted(RECORDS.glob("*.csv")):
         known = read_content(path)
-        datasets = list(dict.fromkeys(dataset for _, dataset, _ in known))
-        for name, content in ((f"{path.stem}.0", known), ("mini", _first_blocks(known))):
-            found[_total(content)] = name, datasets
-    return found
-
-
-def _first_blocks(content: Content) -> Content:
-    return {key: value for key, value in content.items() if key[2] == 0}
+        prefix = path.stem[: path.stem.rfind("-") + 1]
+        yield f"{path.stem}.0", known
+        yield f"{prefix}mini", {key: value for key, value in known.items() if key[2] == 0}
 
 
 def differences(content: Content, edition: str) -> Iterator[str]:
