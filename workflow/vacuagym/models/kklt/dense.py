@@ -1,6 +1,7 @@
-"""Linear equations with pivoting, without BLAS, so that they give the same bits on every machine."""
+"""Linear equations with pivoting, and Cholesky factors, without BLAS, so that they give the same bits on every machine."""
 
 from vacuagym.numerics.compiled import njit
+from vacuagym.numerics.elementary import sqrt
 
 
 @njit(cache=True)
@@ -56,3 +57,33 @@ def substitute(factors, order, x):
         for i in range(k + 1, n):
             x[k] -= factors[k, i] * x[i]
         x[k] /= factors[k, k]
+
+
+@njit(cache=True)
+def cholesky(matrix, factor):
+    """Write L with L L^T equal to a symmetric matrix, as far as it is positive definite.
+
+    Parameters
+    ----------
+    matrix : float64 (n, n)
+        Its lower triangle is read.
+    factor : float64 (n, n)
+        Output: the lower triangle of L; the rest is left as it is.
+
+    Returns
+    -------
+    bool
+        Whether the matrix is positive definite. Where it is not, the factor is of no use.
+    """
+    for i in range(len(matrix)):
+        for j in range(i + 1):
+            entry = matrix[i, j]
+            for k in range(j):
+                entry -= factor[i, k] * factor[j, k]
+            if i > j:
+                factor[i, j] = entry / factor[j, j]
+            elif entry > 0.0:
+                factor[i, i] = sqrt(entry)
+            else:
+                return False
+    return True

@@ -30,6 +30,7 @@ from vacuagym.numerics.compiled import njit
 _MAX_MONOMIALS = 1024
 _MAX_PAIRS = 64
 _ANY = 2  # monomials are counted up to here
+_NO_RAYS = np.int64(0)  # as bits
 
 # The monomials of one equation, as far as faces of fans can tell them apart.
 #   absent : (_MAX_MONOMIALS,) int64, bit p is set if x_p has the exponent 0
@@ -217,15 +218,28 @@ def classes_of(space):
 
 
 @njit(cache=True)
-def _monomials(equation, face):
-    """How many monomials of an equation do not vanish on the orbit of a face, up to _ANY."""
+def _count(equation, absent, linear):
+    """How many monomials have no variable of ``absent`` and the power 1 of each of ``linear``, sets of bits; up to _ANY."""
     count = 0
     for m in range(equation.size[0]):
-        if equation.absent[m] & face == face:
+        if equation.absent[m] & absent == absent and equation.linear[m] & linear == linear:
             count += equation.counts[m]
             if count >= _ANY:
                 return _ANY
     return count
+
+
+@njit(cache=True)
+def _monomials(equation, face):
+    """How many monomials of an equation do not vanish on the orbit of a face, up to _ANY."""
+    return _count(equation, face, _NO_RAYS)
+
+
+@njit(cache=True)
+def _linear_terms(equation, face, ray):
+    """How many monomials are linear in x_ray and do not vanish otherwise on the orbit of a face, up to _ANY."""
+    bit = np.int64(1) << ray
+    return _count(equation, face & ~bit, bit)
 
 
 @njit(cache=True)
@@ -234,19 +248,6 @@ def holds_orbit(space, face):
     if space.sizes[2] == HYPERSURFACE:
         return _monomials(space.whole, face) == 0
     return _monomials(space.first, face) == 0 and _monomials(space.second, face) == 0
-
-
-@njit(cache=True)
-def _linear_terms(equation, face, ray):
-    """How many monomials are linear in x_ray and do not vanish otherwise on the orbit of a face, up to _ANY."""
-    bit, count = np.int64(1) << ray, 0
-    rest = face & ~bit
-    for m in range(equation.size[0]):
-        if equation.linear[m] & bit and equation.absent[m] & rest == rest:
-            count += equation.counts[m]
-            if count >= _ANY:
-                return _ANY
-    return count
 
 
 @njit(cache=True)

@@ -34,6 +34,14 @@ MAX_CANDIDATES = 64
 #   xi      : float
 Theory = namedtuple("Theory", "classes effective rates logs angles xi")
 
+# A straight line of n sums of four-cycles, sum_i charges_ki tau_i, to be followed.
+#   charges      : (n, n) float64
+#   start, goals : (n,) float64, the sums at its start and at its end
+#   inverse      : (n, n) float64, Q_B^-1 with lambda = t Q_B^-1, if ln(2Y a_p / |lambda_p|) belongs to the goals; else (0, 0)
+#   signs, rates : (n,) float64, the signs of lambda to be kept, and a_p; else (0,)
+#   xi           : float
+Line = namedtuple("Line", "charges start goals inverse signs rates xi")
+
 FOUND, LEFT, STUCK = 0, 1, 2  # followed to the end; out of the certified phases; Newton's method failed
 
 
@@ -144,6 +152,71 @@ def stay(space, t):
 
 
 @njit(cache=True)
+def _solve(space, line, to, t):
+    """Newton's method for the point at ``to`` of a line, from t; returns FOUND, LEFT or STUCK, and the changes of the phase."""
+    n, changed = len(t), 0
+    matrix, order, tau = np.empty((n, n)), np.empty(n, np.int64), np.empty(n)
+    jacobian, step = np.empty((n, n)), np.empty(n)
+    for _ in range(_MAX_NEWTON):
+        y = geometry_at(space.kappa, t, matrix, tau) + 0.5 * line.xi
+        jacobian[:] = 0.0
+        for k in range(n):
+            goal, x = line.goals[k], 0.0
+            for i in range(n):
+                x += line.charges[k, i] * tau[i]
+            if len(line.inverse) > 0:
+                weight = 0.0
+                for i in range(n):
+                    weight += line.inverse[i, k] * t[i]
+                if not (y > 0.0 and weight * line.signs[k] > 0.0):
+                    return STUCK, changed
+                goal += log(2.0 * y * line.rates[k] / abs(weight))
+                for j in range(n):
+                    jacobian[k, j] = to * (line.inverse[j, k] / weight - tau[j] / y)
+            step[k] = (1.0 - to) * line.start[k] + to * goal - x
+            for j in range(n):
+                for i in range(n):
+                    jacobian[k, j] += line.charges[k, i] * matrix[i, j]
+        if eliminate(jacobian, order) == 0.0:
+            return STUCK, changed
+        substitute(jacobian, order, step)
+        size = largest = 0.0
+        for i in range(n):
+            size, largest = max(size, abs(t[i])), max(largest, abs(step[i]))
+            t[i] += step[i]
+        if not largest < 0.5 * size:
+            return STUCK, changed
+        certified, new = stay(space, t)
+        changed += new
+        if not certified:
+            return LEFT, changed
+        if largest < _CLOSE * size:
+            return FOUND, changed
+    return STUCK, changed
+
+
+@njit(cache=True)
+def _follow(space, line, length, t):
+    """Move t to the end of a line, first by ``length`` of it; returns FOUND, LEFT or STUCK, and the steps with a new phase."""
+    trial, done, flops = np.empty(len(t)), 0.0, 0
+    while done < 1.0:
+        to = min(1.0, done + length)
+        trial[:] = t
+        status, changed = _solve(space, line, to, trial)
+        if status == FOUND:
+            t[:] = trial
+            done, length = to, min(2.0 * length, 1.0)
+            flops += changed > 0
+        else:
+            length *= 0.5
+            if changed > 0 and not enter_phase(space, t):
+                return LEFT, flops
+            if length < _SMALLEST_STEP:
+                return status, flops
+    return FOUND, flops
+
+
+@njit(cache=True)
 def follow_cycles(space, t, target, flops):
     """Move t along the straight line of four-cycles to those of ``target``, up to a factor at the start.
 
@@ -164,10 +237,8 @@ def follow_cycles(space, t, target, flops):
         FOUND, LEFT or STUCK.
     """
     n = len(t)
-    matrix, order, tau, start = np.empty((n, n)), np.empty(n, np.int64), np.empty(n), np.empty(n)
-    trial, step = np.empty(n), np.empty(n)
-    geometry_at(space.kappa, t, matrix, start)
-    here = there = 0.0
+    start, here, there = np.empty(n), 0.0, 0.0
+    geometry_at(space.kappa, t, np.empty((n, n)), start)
     for i in range(n):
         here += start[i] * t[i]
         there += target[i] * t[i]
@@ -177,43 +248,10 @@ def follow_cycles(space, t, target, flops):
     for i in range(n):
         t[i] *= sqrt(scale)
         start[i] *= scale
-    done, length, status = 0.0, 0.25, FOUND
-    while done < 1.0:
-        to = min(1.0, done + length)
-        trial[:] = t
-        good, changed, status = False, 0, STUCK
-        for _ in range(_MAX_NEWTON):
-            geometry_at(space.kappa, trial, matrix, tau)
-            size = largest = 0.0
-            for i in range(n):
-                step[i] = (1.0 - to) * start[i] + to * target[i] - tau[i]
-            if eliminate(matrix, order) == 0.0:
-                break
-            substitute(matrix, order, step)
-            for i in range(n):
-                size, largest = max(size, abs(trial[i])), max(largest, abs(step[i]))
-                trial[i] += step[i]
-            if not largest < 0.5 * size:
-                break
-            certified, new = stay(space, trial)
-            changed += new
-            if not certified:
-                status = LEFT
-                break
-            if largest < _CLOSE * size:
-                good = True
-                break
-        if good:
-            t[:] = trial
-            done, length = to, min(2.0 * length, 1.0)
-            flops[0] += changed > 0
-        else:
-            length *= 0.5
-            if changed and not enter_phase(space, t):
-                return LEFT
-            if length < _SMALLEST_STEP:
-                return status
-    return FOUND
+    nothing = np.empty(0)
+    status, changes = _follow(space, Line(np.eye(n), start, target, np.empty((0, 0)), nothing, nothing, 0.0), 0.25, t)
+    flops[0] += changes
+    return status
 
 
 # --- the exact point --------------------------------------------------------------------------------------------------
@@ -247,67 +285,19 @@ def real_point(space, theory, subset, t):
     The right-hand side is followed from its value at t, with the signs of lambda_p kept. Returns FOUND, LEFT or STUCK.
     """
     r, n = theory.classes.shape
-    matrix, order, tau, step = np.empty((n, n)), np.empty(n, np.int64), np.empty(n), np.empty(n)
-    jacobian, inverse, expansion = np.empty((n, n)), np.empty((n, n)), np.empty((r, n))
-    start, signs, trial = np.empty(n), np.empty(n), np.empty(n)
-    basis_of(theory, subset, inverse, expansion)
-    geometry_at(space.kappa, t, matrix, tau)
+    inverse, charges, tau = np.empty((n, n)), np.empty((n, n)), np.empty(n)
+    start, signs, goals, rates = np.zeros(n), np.zeros(n), np.empty(n), np.empty(n)
+    basis_of(theory, subset, inverse, np.empty((r, n)))
+    geometry_at(space.kappa, t, np.empty((n, n)), tau)
     for k in range(n):
-        p, start[k], signs[k] = subset[k], 0.0, 0.0
+        p = subset[k]
+        goals[k], rates[k] = theory.logs[p], theory.rates[p]
         for i in range(n):
-            start[k] += theory.rates[p] * theory.classes[p, i] * tau[i]
+            charges[k, i] = theory.rates[p] * theory.classes[p, i]
+            start[k] += charges[k, i] * tau[i]
             signs[k] += inverse[i, k] * t[i]
-    done, length, status = 0.0, 0.5, FOUND
-    while done < 1.0:
-        to = min(1.0, done + length)
-        trial[:] = t
-        good, changed, status = False, 0, STUCK
-        for _ in range(_MAX_NEWTON):
-            y = geometry_at(space.kappa, trial, matrix, tau) + 0.5 * theory.xi
-            same = y > 0.0
-            for k in range(n):
-                p, weight, x = subset[k], 0.0, 0.0
-                for i in range(n):
-                    weight += inverse[i, k] * trial[i]
-                    x += theory.rates[p] * theory.classes[p, i] * tau[i]
-                same = same and weight * signs[k] > 0.0
-                if not same:
-                    break
-                goal = theory.logs[p] + log(2.0 * y * theory.rates[p] / abs(weight))
-                step[k] = (1.0 - to) * start[k] + to * goal - x
-                for j in range(n):
-                    jacobian[k, j] = to * (inverse[j, k] / weight - tau[j] / y)
-                    for i in range(n):
-                        jacobian[k, j] += theory.rates[p] * theory.classes[p, i] * matrix[i, j]
-            if not same:
-                break
-            if eliminate(jacobian, order) == 0.0:
-                break
-            substitute(jacobian, order, step)
-            size = largest = 0.0
-            for i in range(n):
-                size, largest = max(size, abs(trial[i])), max(largest, abs(step[i]))
-                trial[i] += step[i]
-            if not largest < 0.5 * size:
-                break
-            certified, new = stay(space, trial)
-            changed += new
-            if not certified:
-                status = LEFT
-                break
-            if largest < _CLOSE * size:
-                good = True
-                break
-        if good:
-            t[:] = trial
-            done, length = to, min(2.0 * length, 1.0)
-        else:
-            length *= 0.5
-            if changed and not enter_phase(space, t):
-                return LEFT
-            if length < _SMALLEST_STEP:
-                return status
-    return FOUND
+    status, _ = _follow(space, Line(charges, start, goals, inverse, signs, rates, theory.xi), 0.5, t)
+    return status
 
 
 @njit(cache=True)

@@ -11,11 +11,11 @@ from collections import namedtuple
 import numpy as np
 
 from vacuagym.models.kklt.balls import Balls, at, new_balls, nought, put, shape_of
-from vacuagym.models.kklt.dense import eliminate, substitute
+from vacuagym.models.kklt.dense import cholesky, eliminate, substitute
 from vacuagym.models.kklt.points import exponentials, geometry_at
 from vacuagym.models.kklt.potential import Jet, fill_geometry, fill_jet, hold_axion
 from vacuagym.numerics.compiled import njit
-from vacuagym.numerics.elementary import exp, sqrt
+from vacuagym.numerics.elementary import exp
 
 _UNIT = 2.0**-52
 _WIDEST = 1e-3  # half-width of a box; volumes then change by less than 1 % for exponents above 1
@@ -250,17 +250,8 @@ def _is_positive(hessian):
     """
     m = len(hessian.radius)
     factor, inverse = np.zeros((m, m)), np.zeros((m, m))
-    for i in range(m):
-        for j in range(i + 1):
-            entry = hessian.centre[i, j].real
-            for k in range(j):
-                entry -= factor[i, k] * factor[j, k]
-            if i > j:
-                factor[i, j] = entry / factor[j, j]
-            elif entry > 0.0:
-                factor[i, i] = sqrt(entry)
-            else:
-                return False
+    if not cholesky(hessian.centre.real.copy(), factor):
+        return False
     for k in range(m):
         inverse[k, k] = 1.0 / factor[k, k]
         for i in range(k + 1, m):
