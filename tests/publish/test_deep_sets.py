@@ -1,13 +1,15 @@
-"""The tokens of the leaderboard's permutation-invariant network; they need neither JAX nor training."""
+"""The leaderboard's permutation-invariant network: its tokens, which need neither JAX nor training, and what pages say of it."""
 
 import importlib.util
+import json
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "docs" / "leaderboard" / "deep_sets"
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "leaderboard" / "deep_sets"
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +64,10 @@ def test_the_largest_are_kept(tokens):
                 triple.remove(i)
                 sizes.append(abs(number) * ray[triple].prod())
         assert np.exp(of_class[:, 1:4].sum(axis=1)) == pytest.approx(sorted(sizes)[:-5:-1], rel=1e-5)
+
+
+def test_the_front_page_gives_the_scores_of_the_entry():
+    report = json.loads((FOLDER / "stability-iid.json").read_text())
+    ks, cicy3, fth6d = (f"{entry['metrics']['macro_f1']['value']:.3f}"[1:] for entry in report["datasets"].values())
+    assert list(report["datasets"]) == ["ks", "cicy3", "fth6d"]
+    assert f"reaches {ks}, {cicy3} and {fth6d}" in (ROOT / "README.md").read_text()
