@@ -17,10 +17,11 @@ from vacuagym.benchmark.splits import SPLITS
 from vacuagym.benchmark.tasks import TASKS
 from vacuagym.errors import InputError
 from vacuagym.fingerprints import file_sha256
+from vacuagym.geometry.cicy.threefolds import published_numbers
 from vacuagym.publish import dictionary, release
 from vacuagym.publish.checksums import damaged, read_checksums
 from vacuagym.schema import COUPLING, DRAW_KEYS, FEATURE, GEOMETRY_KEYS, KEY, OUTCOME, Column, names_of
-from vacuagym.tables.frames import to_arrow
+from vacuagym.tables.frames import read_run, to_arrow
 from vacuagym.tables.shards import arrow_schema, new_shard, read_recipe
 
 SHARED = (
@@ -187,7 +188,7 @@ def test_every_geometry_and_draw_is_released_once_in_the_file_of_its_parts(tmp_p
                 made = {"table": f"release/{table}/{dataset}", "dataset": dataset, "family": dataset, "parts": of_file}
                 assert read_recipe(path)[2] == made
     files = ["README.md", "SHA256SUMS", "data_dictionary.csv", "edition.json", "inputs.json", "validation.json"]
-    folders = ["features", "labels", "outcomes", "protocols", "splits"]
+    folders = ["features", "joins", "labels", "outcomes", "protocols", "splits"]
     assert sorted(path.name for path in out.iterdir()) == sorted([*files, *folders])
     assert not list(out.rglob("*.scratch"))
 
@@ -227,6 +228,24 @@ def test_splits_and_protocols_are_copied(tmp_path, texts):
         for path in files[folder]:
             assert (out / folder / path.name).read_bytes() == path.read_bytes()
     assert (out / "edition.json").read_bytes() == files["edition"].read_bytes()
+
+
+def test_published_numbers_are_those_of_the_published_list(lists):
+    numbers = pl.read_csv(release.JOINS / "cicy3.csv")
+    assert numbers["geometry_id"].to_list() == list(range(7_890))
+    assert numbers["published_number"].to_list() == published_numbers(lists / "cicylist.txt.gz").tolist()
+
+
+def test_published_numbers_are_released_with_the_complete_list_alone_and_are_no_input(tmp_path, texts):
+    files, out = files_of(tmp_path, a_run()), tmp_path / "release"
+    release.build_release(files, out)
+    assert [path.read_bytes() for path in (out / "joins").iterdir()] == [(release.JOINS / "cicy3.csv").read_bytes()]
+    entries = [entry for task in json.loads((out / "inputs.json").read_text()).values() for entry in task.values()]
+    seen = {name for entry in entries for key in ("inputs", "draw_lists", "geometry_lists") for name in entry[key]}
+    assert "n_fields" in seen and not {"geometry_id", "published_number"} & seen
+    run = read_run(files)
+    own = [shard._replace(dataset="mine") for shard in run.shards if shard.dataset == "cicy3"]
+    assert release._joins(run._replace(shards=own)) == []
 
 
 def test_texts_are_given_what_was_written(tmp_path, texts):

@@ -117,6 +117,7 @@ rule build_release:
             "publish/checksums",
             "publish/templates",
             "publish/pages",
+            "publish/joins",
             "benchmark",
             "tables",
         ),

@@ -25,6 +25,7 @@ from vacuagym.benchmark.splits import SPLITS
 from vacuagym.benchmark.tasks import TASKS
 from vacuagym.benchmark.tasks.base import DRAW, GEOMETRY, Task
 from vacuagym.fingerprints import file_sha256
+from vacuagym.geometry import is_own
 from vacuagym.job import progress
 from vacuagym.publish import cards, dictionary
 from vacuagym.publish.checksums import write_checksums
@@ -41,6 +42,7 @@ from vacuagym.tables.shards import (
     write_text,
 )
 
+JOINS = Path(__file__).with_name("joins")  # by family: the numbers that its published list gives to geometries
 BATCH_GEOMETRIES = 200  # whose draws are sorted at a time
 GROUP_BYTES = 500_000  # of a row group: rows differ much in length
 FILE_GROUPS = 20  # row groups per file: what it says of one takes some 70 kB of memory until it is closed
@@ -129,8 +131,12 @@ def build_release(files: Mapping[str, Path | Sequence[Path]], out: Path) -> None
         for table in tables[dataset]:
             for parts in _scatter(out, dataset, table, sources, run.splits):
                 shards += _write_files(out, sources[0], table, list(run.splits), parts)
-    for folder, name in (("splits", "splits"), ("protocols", "protocols")):
-        for path in files.get(name, ()):
+    for folder, paths in (
+        ("splits", files["splits"]),
+        ("protocols", files.get("protocols", ())),
+        ("joins", _joins(run)),
+    ):
+        for path in paths:
             _copy(path, out / folder / path.name)
     _copy(files["edition"], out / EDITION)
     _copy(files["validation"], out / "validation.json")
@@ -142,6 +148,14 @@ def build_release(files: Mapping[str, Path | Sequence[Path]], out: Path) -> None
         write_text(out / name, [text])
     write_checksums(out, {shard.path: shard.sha256 for shard in shards})
     print(f"{len(shards)} files, {sum(shard.rows for shard in shards):,} rows, {len(configs)} configurations")
+
+
+def _joins(run: frames.Run) -> list[Path]:
+    """The files of published numbers. A dataset of the user's own has none: it numbers its geometries otherwise."""
+    families = [
+        shards[0].family for dataset, shards in run.by_dataset().items() if not is_own(dataset, shards[0].family)
+    ]
+    return [path for family in families if (path := JOINS / f"{family}.csv").is_file()]
 
 
 def _copy(source: Path, out: Path) -> None:
