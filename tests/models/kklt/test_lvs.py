@@ -91,6 +91,12 @@ def test_the_contraction_of_a_known_threefold():
     assert np.flatnonzero(rigid).tolist() == found.divisors.tolist()
 
 
+def test_one_class_has_no_contraction():
+    (row,) = rows_of(favourable(1, 1, 1, seed=4))
+    space, inside = space_of(row)
+    assert lvs.contractions(space, phases.classes_of(space), np.ones(5, bool), inside) == []
+
+
 @pytest.fixture(scope="module")
 def features():
     return favourable(60, 2, 4, seed=1)

@@ -131,8 +131,10 @@ def contractions(space: Space, classes: np.ndarray, rigid: np.ndarray, inside: n
     Returns
     -------
     list of Contraction
-        Those of n - 1 divisors; if there are none, those of one divisor.
+        Those of n - 1 divisors; if there are none, those of one divisor. None for one class, which is the volume.
     """
+    if len(inside) == 1:
+        return []
     start = inside / np.abs(inside).max()
 
     def together(divisors):
