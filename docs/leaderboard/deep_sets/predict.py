@@ -24,10 +24,9 @@ from vacuagym.benchmark.splits import SPLITS
 
 SEED = 0
 ROWS, VAL_ROWS = 80_000, 4_000  # at most
-STEPS, BATCH, RATE = 2_500, 256, 2e-3
-CHECK_STEPS = 250  # between two measurements of the loss on `val`
-N_CLASSES = 24  # of a row, at most
-N_TERMS = 288  # intersection numbers of a row, in equal parts for its classes
+STEPS, CHECK_STEPS = 2_500, 250  # in all; between two measurements of the loss on `val`
+BATCH, RATE = 256, 2e-3
+N_CLASSES, N_TERMS = 24, 288  # of a row, at most; each class gets an equal part of the intersection numbers
 WIDTH = 16  # of the embedding of an intersection number
 LISTS = ["ray", "triple_intersection_indices", "triple_intersection_numbers", "second_chern_numbers"]
 
@@ -94,7 +93,7 @@ class Inputs:
 
 
 def fit(x: Arrays, y: np.ndarray, val: Arrays, y_val: np.ndarray) -> list[Network]:
-    """Train the networks, and keep those of the step with the lowest log loss on validation rows.
+    """Train networks of intersection numbers, of classes and of rows; those of the step with the lowest loss on `val`.
 
     Parameters
     ----------
@@ -102,11 +101,6 @@ def fit(x: Arrays, y: np.ndarray, val: Arrays, y_val: np.ndarray) -> list[Networ
         Of the rows to train on and to validate on, see `Inputs`.
     y, y_val : ndarray, (rows,) int
         Numbers of their labels.
-
-    Returns
-    -------
-    list of Network
-        Of intersection numbers, of classes, of rows.
     """
     key, rng = jax.random.key(SEED), np.random.default_rng(SEED)
     flat, classes, terms = (array.shape[-1] for array in x)
@@ -134,9 +128,8 @@ def fit(x: Arrays, y: np.ndarray, val: Arrays, y_val: np.ndarray) -> list[Networ
 def predictions(task: LoadedTask) -> pl.DataFrame:
     """Train on a task; the keys of its test rows, and the probability of each label."""
     names = sorted(set(task.train["stability"]))
-    train, val = (
-        rows.sample(min(most, len(rows)), seed=SEED) for rows, most in ((task.train, ROWS), (task.val, VAL_ROWS))
-    )
+    train = task.train.sample(min(ROWS, len(task.train)), seed=SEED)
+    val = task.val.sample(min(VAL_ROWS, len(task.val)), seed=SEED)
     inputs = Inputs(task, train)
     y, y_val = (np.array([names.index(label) for label in rows["stability"]]) for rows in (train, val))
     networks = fit(inputs(train), y, inputs(val), y_val)
@@ -149,8 +142,8 @@ def predictions(task: LoadedTask) -> pl.DataFrame:
 def main(folder: str, split: str, out: str) -> None:
     """Write the predictions of a split."""
     whole = vacuagym.load_task("stability", split=split, folder=folder)
-    each = [vacuagym.load_task("stability", dataset, split, folder) for dataset in whole.datasets]
-    tasks = [whole] if SPLITS[split].holds_out else each
+    datasets = [None] if SPLITS[split].holds_out else whole.datasets  # None: all of them, the held out one for `test`
+    tasks = [vacuagym.load_task("stability", dataset, split, folder) for dataset in datasets]
     pl.concat(predictions(task) for task in tasks if len(task.test)).write_parquet(out)
 
 
