@@ -66,7 +66,7 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
         Of the run's features, labels and split, see `read_run`.
     recipe : dict
         Of ``out``: task, split, dataset, model, seed, and settings: train_rows, the sizes of the samples a model is fitted
-        on; test_rows, the rows it is scored on at most; and seeds, how many there are.
+        on, the largest alone where the split shifts the distribution; test_rows, the rows it is scored on at most; and seeds, how many there are.
     out : Path
         The table to write.
 
@@ -92,9 +92,12 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
         return
     [test] = test.samples("test", settings["test_rows"], [0])
     keys = {name: recipe[name] for name in ("task", "split", "dataset")}
-    samples = train.samples("train", max(settings["train_rows"]), range(settings["seeds"]))
+    wanted = settings["train_rows"]
+    if SPLITS[recipe["split"]].shifts:
+        wanted = [max(wanted)]  # a learning curve is for rows of one distribution
+    samples = train.samples("train", max(wanted), range(settings["seeds"]))
     for seed, sample in enumerate(samples):
-        sizes = sorted({min(size, len(sample.table)) for size in settings["train_rows"]})
+        sizes = sorted({min(size, len(sample.table)) for size in wanted})
         for size, baseline in product(sizes, BASELINES.values()):
             rows = sample.some(size, seed)
             if not baseline.applies(there) or _is_of_one_class(task, rows.table):
