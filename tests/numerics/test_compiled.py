@@ -44,3 +44,33 @@ def test_processes_that_end_while_they_compile_finish_one_after_the_other(tmp_pa
         run = subprocess.run([sys.executable, str(steps)], env=environment, capture_output=True, text=True)
         found.append((run.returncode, run.stdout.split()))
     assert found == [(UNFINISHED, ["2"]), (0, ["2", "3"])]
+
+
+LINKED = """
+import sys
+from vacuagym.numerics.compiled import njit
+
+@njit(cache=True)
+def double(x):
+    return 2 * x
+
+@njit(cache=True)
+def quadruple(x):
+    return double(double(x))
+
+double(1)
+[library] = [found.library for found in double.overloads.values()]
+print(library._bitcode != b"", library._shared_module is None)
+if len(sys.argv) > 1:
+    print(quadruple(1), library._shared_module is None)
+"""
+
+
+def test_what_other_code_needs_of_code_from_the_cache_is_read_when_it_is_compiled(tmp_path):
+    script, environment = tmp_path / "linked.py", os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    script.write_text(LINKED)
+    found = []
+    for arguments in ((), (), ("link",)):
+        run = subprocess.run([sys.executable, script, *arguments], env=environment, capture_output=True, text=True)
+        found.append(run.stdout.split())
+    assert found == [["False", "False"], ["True", "True"], ["True", "True", "4", "False"]], run.stderr

@@ -1,4 +1,4 @@
-"""``njit`` of numba, with a cache that is never older than the code, and a compiler that frees its memory while idle.
+"""``njit`` of numba, with a cache that is never older than the code, and a compiler that takes little memory while idle.
 
 Numba's cache does not notice edits of the functions that a function calls, and would run the old ones. So the cache is in
 a folder named by the hash of all sources that may be compiled, inside the folder named by the environment variable
@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 import numba
-from llvmlite.binding import get_host_cpu_name
+from llvmlite.binding import get_host_cpu_name, parse_bitcode
 from numba import njit
-from numba.core import event
+from numba.core import codegen, event
 
 from vacuagym.errors import InputError
 from vacuagym.fingerprints import source_hash
@@ -66,6 +66,31 @@ class _IdleCompiler(event.Listener):
 
 
 event.register("numba:compiler_lock", _IdleCompiler())
+
+
+class _Library(codegen.JITCodeLibrary):
+    """Code from the cache, of which the form that can be built into other code is read when it is asked for.
+
+    Numba reads it at once, which takes five times the memory of the code that runs.
+    """
+
+    _bitcode = b""
+
+    @classmethod
+    def _unserialize(cls, codegen, state):
+        library = super()._unserialize(codegen, state)
+        _, kind, data = state
+        if kind == "object":
+            library._bitcode, library._shared_module = data[1], None
+        return library
+
+    def _get_module_for_linking(self):
+        if self._bitcode and self._shared_module is None:
+            self._shared_module = parse_bitcode(self._bitcode)
+        return super()._get_module_for_linking()
+
+
+codegen.JITCPUCodegen._library_class = _Library
 
 
 UNFINISHED = 75  # exit status of a process that `end_above` ended
