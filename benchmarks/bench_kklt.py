@@ -3,24 +3,35 @@
     .venv/bin/python benchmarks/bench_kklt.py [--geometries 20000] [--draws 3]
 
 Different favourable polytopes among so many weight systems, taken at random. CPU time of one core, after compilation.
+A second table puts 100 of them beside `kklt_by_cytools.py`, in the environment that `make bench` installs.
 """
 
 import argparse
+import json
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
 from vacuagym.geometry import FAMILIES
+from vacuagym.job import limit_libraries
 from vacuagym.models import labeller
+from vacuagym.models.supergravity.priors import alpha_prime
 from vacuagym.schema import WITH_POINT
 from vacuagym.tables.arrays import n_rows, take
 
 FAMILY, SEED = "ks", 11
 COLUMNS = ("polytopes", "unstabilised", "draws", "point", "none", "undecided", "AdS", "dS", "destroyed", "potent > 1")
 COLUMNS = (*COLUMNS, "all curves > 1", "controlled", "flops", "ms a row")
+BESIDE, REPEATS = 100, 5  # polytopes beside CYTools; how often they are labelled here
+FIRST = 10  # of these polytopes are labelled by CYTools once more, before the others, which loads libraries
+CYTOOLS = Path(__file__).parents[1] / ".venv-cytools" / "bin" / "python"
 
 
 def main():
+    limit_libraries(1)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--geometries", type=int, default=20_000, help="weight systems")
     parser.add_argument("--draws", type=int, default=3, help="labels per polytope")
@@ -62,7 +73,66 @@ def main():
     print(f"{counts.sum()} rows:", ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True)))
     with_point = np.isin(together["stability"], WITH_POINT)
     print(f"certified of those with a critical point: {together['certified'][with_point].mean():.3f}")
-    print(f"{together['seconds'].sum():.0f} s")
+    print(f"{together['seconds'].sum():.0f} s\n")
+    if CYTOOLS.is_file():
+        beside_cytools(features, model)
+    else:
+        print(f"{CYTOOLS} does not exist: no comparison with CYTools; `make bench` installs it", file=sys.stderr)
+
+
+def beside_cytools(features, model):
+    """Print CPU milliseconds per label here and by CYTools, and on how many points both agree."""
+    features = take(features, np.random.default_rng(1).choice(n_rows(features), BESIDE, replace=False))
+    features = take(features, np.argsort(features["n_fields"], kind="stable"))
+    text = [json.dumps(threefold(take(features, np.array([i])), model)) for i in range(BESIDE)]
+    script = str(Path(__file__).with_name("kklt_by_cytools.py"))
+    command, text = [str(CYTOOLS), script], "\n".join([*text[-FIRST:], *text])
+    done = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=True)
+    theirs = [json.loads(line) for line in done.stdout.splitlines()][FIRST:]
+    print("| n | polytopes | labels | here, ms | CYTools, ms | CYTools / here | points of both | equal |")
+    print("|---|---|---|---|---|---|---|---|")
+    for n in (*np.unique(features["n_fields"]), "all"):
+        rows = np.flatnonzero((features["n_fields"] == n) | (n == "all"))
+        begun = time.process_time()
+        for _ in range(REPEATS):
+            table = model.label(FAMILIES[FAMILY], take(features, rows))
+        seconds = (time.process_time() - begun) / REPEATS
+        count, of_both = len(table["volume"]), []
+        for kind, volume, (other, its_volume) in zip(
+            table["vacuum_type"], table["volume"], [row for i in rows for row in theirs[i]["found"]], strict=True
+        ):
+            if its_volume is not None and "undecided" not in (kind, other) and np.isfinite(volume):
+                of_both.append(kind == other and abs(its_volume / volume - 1) < 1e-6)
+        slower = sum(theirs[i]["seconds"] for i in rows)
+        cells = [n, len(rows), count, f"{1e3 * seconds / count:.2f}", f"{1e3 * slower / count:.1f}"]
+        print("| " + " | ".join(map(str, [*cells, f"{slower / seconds:.0f}", len(of_both), sum(of_both)])) + " |")
+
+
+def threefold(row, model):
+    """What `kklt_by_cytools.py` reads of a row of features (1,): the threefold, and the couplings of its labels."""
+    table = model.label(FAMILIES[FAMILY], {name: row[name] for name in model.model.reads(FAMILIES[FAMILY])})
+    chi = float(row["euler_characteristic"][0]) * (-1 if row["is_mirror"][0] else 1)
+    lists = [table[name] for name in ("condensates", "log10_amplitudes", "amplitude_angles")]
+    draws = []
+    for k, log10_flux in enumerate(table["log10_flux"].astype(float)):
+        condensates, amplitudes, angles = (
+            column.values[column.offsets[k] : column.offsets[k + 1]].astype(float) for column in lists
+        )
+        rigid, log_flux = np.flatnonzero(condensates), np.log(10) * log10_flux
+        draws.append(
+            {
+                "rigid": rigid.tolist(),
+                "rates": (2 * np.pi / condensates[rigid]).tolist(),
+                "logs": (np.log(10) * amplitudes[rigid] - log_flux).tolist(),
+                "angles": angles[rigid].tolist(),
+                "xi": alpha_prime(chi, float(table["string_coupling"][k])),
+                "log_flux": log_flux,
+                "uplift": 3 * float(table["uplift_ratio"][k]),
+                "power": float(table["uplift_power"][k]),
+            }
+        )
+    geometry = {name: row[name].values.tolist() for name in ("heights", "basis")}
+    return geometry | {"rays": row["rays"].values.reshape(-1, 4).tolist(), "draws": draws}
 
 
 def favourable(count, most):

@@ -20,11 +20,16 @@ PARAMETERS = {name: parameter.default for name, parameter in MODEL.parameters.it
 
 
 @cache
+def some_features(seed):
+    """Features of 4,000 weight systems."""
+    chosen = np.random.default_rng(seed).choice(len(geometries("ks")["kind"]), 4000, replace=False)
+    return features_of("ks", take(geometries("ks"), chosen))
+
+
+@cache
 def favourable(count=60, least=2, most=6, seed=0):
     """Features of different favourable weight systems with n_fields from ``least`` to ``most``."""
-    rng = np.random.default_rng(seed)
-    chosen = rng.choice(len(geometries("ks")["kind"]), 4000, replace=False)
-    features = features_of("ks", take(geometries("ks"), chosen))
+    features = some_features(seed)
     fits = (least <= features["n_fields"]) & (features["n_fields"] <= most) & ~features["is_truncated"]
     _, first = np.unique(features["duplicate_group"][fits], return_index=True)
     return take(features, np.flatnonzero(fits)[np.sort(first)[:count]])

@@ -205,11 +205,11 @@ def other_start(space, inside):
     return inside
 
 
-@pytest.mark.parametrize(("geometries", "least"), [(15, 8), pytest.param(60, 40, marks=pytest.mark.slow)])
-def test_labels_do_not_depend_on_start_order_and_bases(features, table, geometries, least):
+@pytest.mark.parametrize(("geometries", "least"), [(15, 40), pytest.param(300, 1000, marks=pytest.mark.slow)])
+def test_labels_do_not_depend_on_start_order_and_bases(geometries, least):
     """Where both runs decide, they find the same; only which paths leave the certified phases depends on the start."""
-    rng, decided = np.random.default_rng(5), Counter()
-    for geometry, row in pairs(features, table)[: DRAWS * geometries]:
+    rng, decided, features = np.random.default_rng(5), Counter(), favourable(geometries, 2, 8)
+    for geometry, row in pairs(features, label(features, DRAWS)):
         if row["vacuum_type"] in ("unstabilised", "failed") or row["vacuum_type"].startswith("lvs"):
             continue
         rays = np.reshape(geometry["rays"], (-1, 4)).astype(np.int64)
@@ -243,8 +243,10 @@ def test_labels_do_not_depend_on_start_order_and_bases(features, table, geometri
                 assert again.potent == pytest.approx(row["smallest_potent_curve"], rel=1e-7)
                 assert again.shift == pytest.approx(row["instanton_shift"], rel=1e-6, abs=1e-12), what
             decided[what] += 1
-    for what in ("basis", "order", "start"):
-        assert decided[what] > least
+    kinds = ("basis", "order", "start")
+    assert sum(decided[what] for what in kinds) >= least, decided
+    for what in kinds:
+        assert decided[what] >= least / 5, decided
         assert decided[what, "undecided"] + decided[what, "other number found"] <= 0.1 * decided[what], decided
 
 
