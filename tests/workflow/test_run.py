@@ -384,11 +384,11 @@ def test_shard_rows_do_not_change_a_table(small, tmp_path):
 @pytest.mark.slow
 def test_labels_of_kklt_for_any_cores_and_shards(tmp_path):
     """The same bytes for any number of cores, the same rows for any size of shards."""
-    tables = []
+    tables, edition = [], str(ROOT / "config/editions/kklt-1.0.yaml")
     for cores, shard_rows in (("2", 60), ("1", 60), ("2", 50)):
         folder = new_folder(tmp_path / f"{cores}-{shard_rows}")
         names = [f"results/labels/ks/part-{shard:05}.parquet" for shard in range(-(-120 // shard_rows))]
-        few = ["--configfile", str(ROOT / "config/editions/kklt-1.0.yaml"), "--config", "n_limit=120", f"shard_rows={shard_rows}"]
+        few = ["--configfile", edition, "--config", "n_limit=120", f"shard_rows={shard_rows}"]
         done = snakemake(folder, *names, *few, "--cores", cores)
         assert done.returncode == 0, done.stdout + done.stderr
         tables.append((table(folder, "labels"), [(folder / name).read_bytes() for name in names]))
