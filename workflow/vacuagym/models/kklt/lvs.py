@@ -32,7 +32,7 @@ _LARGEST = 500.0  # ln of a volume
 _MAX_NEWTON, _EXACT = 30, 1e-12
 _NEGLIGIBLE = 80.0  # other terms are smaller than V by this exponent
 _UNIT = 2.0**-52
-_WIDE = 50.0  # x - ln of the volume is below
+_WIDE = 50.0  # an exponent x is below ln|volume A / W0| + this
 _PI = 3.141592653589793
 _GRID = 1024.0  # the class of the rest is rounded to integers, which are exact in what follows
 

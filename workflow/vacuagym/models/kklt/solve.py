@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vacuagym.models.kklt.control import curves_at, sizes_of, volumes_of
+from vacuagym.models.kklt.dense import cholesky
 from vacuagym.models.kklt.phases import HYPERSURFACE, enter_phase
 from vacuagym.models.kklt.points import (
     FOUND,
@@ -24,7 +25,6 @@ from vacuagym.models.kklt.potential import derivatives, new_jet
 from vacuagym.models.kklt.proof import prove_critical, prove_susy
 from vacuagym.models.kklt.uplift import ENDED, raise_uplift
 from vacuagym.numerics.compiled import njit
-from vacuagym.numerics.elementary import sqrt
 from vacuagym.numerics.linalg import spectrum_edges, tridiagonalise
 
 LEFT_PHASES = "the path left the phases that can be certified"
@@ -210,17 +210,8 @@ def masses(jet):
     """The smallest and the largest M^2 = K^-1 V'' / 2 / |W0|^2 at the point of a `potential.Jet`; NaN where K is not positive."""
     n = len(jet.tau)
     factor = np.zeros((n, n))
-    for i in range(n):
-        for j in range(i + 1):
-            entry = jet.metric[i, j]
-            for k in range(j):
-                entry -= factor[i, k] * factor[j, k]
-            if i > j:
-                factor[i, j] = entry / factor[j, j]
-            elif entry > 0.0:
-                factor[i, i] = sqrt(entry)
-            else:
-                return np.nan, np.nan
+    if not cholesky(jet.metric, factor):
+        return np.nan, np.nan
     matrix = 0.5 * jet.hessian
     for _ in range(2):  # L^-1 from the left, then from the right
         for block in range(0, 2 * n, n):
