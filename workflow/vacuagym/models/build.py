@@ -110,12 +110,14 @@ def _use_family(family: Family) -> None:
 
 def _use_model(name: str, family: Family) -> None:
     model = labeller({"name": name, "draws": 1, "starts": 1}, 0)
-    features = family.functions.features(family.example)
-    table = {GEOMETRY_ID.name: np.arange(n_rows(features))} | features
     try:
-        model.label(family, {column: table[column] for column in model.model.reads(family)})
+        reads = model.model.reads(family)
     except InputError as error:  # a family that the model does not apply to
         print(error)
+        return
+    features = family.functions.features(family.example)
+    table = {GEOMETRY_ID.name: np.arange(n_rows(features))} | features
+    model.label(family, {column: table[column] for column in reads})
 
 
 def _use_rest(name: str) -> None:
