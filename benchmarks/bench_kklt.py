@@ -81,31 +81,34 @@ def main():
 
 
 def beside_cytools(features, model):
-    """Print CPU milliseconds per label here and by CYTools, and on how many points both agree."""
+    """Print CPU milliseconds per label here and by CYTools, in turn for each number of classes, and how many points are equal."""
     features = take(features, np.random.default_rng(1).choice(n_rows(features), BESIDE, replace=False))
-    features = take(features, np.argsort(features["n_fields"], kind="stable"))
-    text = [json.dumps(threefold(take(features, np.array([i])), model)) for i in range(BESIDE)]
-    script = str(Path(__file__).with_name("kklt_by_cytools.py"))
-    command, text = [str(CYTOOLS), script], "\n".join([*text[-FIRST:], *text])
-    done = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=True)
-    theirs = [json.loads(line) for line in done.stdout.splitlines()][FIRST:]
+    command, lines = [str(CYTOOLS), str(Path(__file__).with_name("kklt_by_cytools.py"))], []
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
+
+        def by_cytools(rows):
+            for i in rows:
+                print(json.dumps(threefold(take(features, np.array([i])), model)), file=other.stdin, flush=True)
+                yield json.loads(other.stdout.readline())
+
+        list(by_cytools(np.arange(FIRST)))
+        for n in np.unique(features["n_fields"]):
+            rows = np.flatnonzero(features["n_fields"] == n)
+            theirs, began = list(by_cytools(rows)), time.process_time()
+            for _ in range(REPEATS):
+                table = model.label(FAMILIES[FAMILY], take(features, rows))
+            seconds, equal = (time.process_time() - began) / REPEATS, []
+            found = [row for polytope in theirs for row in polytope["found"]]
+            for kind, volume, (its_kind, its_volume) in zip(table["vacuum_type"], table["volume"], found, strict=True):
+                if np.isfinite(volume) and its_volume is not None and "undecided" not in (kind, its_kind):
+                    equal.append(kind == its_kind and abs(its_volume / volume - 1) < 1e-6)
+            its_seconds = sum(polytope["seconds"] for polytope in theirs)
+            lines.append((n, len(rows), len(found), seconds, its_seconds, len(equal), sum(equal)))
     print("| n | polytopes | labels | here, ms | CYTools, ms | CYTools / here | points of both | equal |")
     print("|---|---|---|---|---|---|---|---|")
-    for n in (*np.unique(features["n_fields"]), "all"):
-        rows = np.flatnonzero((features["n_fields"] == n) | (n == "all"))
-        begun = time.process_time()
-        for _ in range(REPEATS):
-            table = model.label(FAMILIES[FAMILY], take(features, rows))
-        seconds = (time.process_time() - begun) / REPEATS
-        count, of_both = len(table["volume"]), []
-        for kind, volume, (other, its_volume) in zip(
-            table["vacuum_type"], table["volume"], [row for i in rows for row in theirs[i]["found"]], strict=True
-        ):
-            if its_volume is not None and "undecided" not in (kind, other) and np.isfinite(volume):
-                of_both.append(kind == other and abs(its_volume / volume - 1) < 1e-6)
-        slower = sum(theirs[i]["seconds"] for i in rows)
-        cells = [n, len(rows), count, f"{1e3 * seconds / count:.2f}", f"{1e3 * slower / count:.1f}"]
-        print("| " + " | ".join(map(str, [*cells, f"{slower / seconds:.0f}", len(of_both), sum(of_both)])) + " |")
+    for n, polytopes, labels, here, there, both, equal in (*lines, ("all", *np.array(lines)[:, 1:].sum(axis=0))):
+        costs = f"{1e3 * here / labels:.2f} | {1e3 * there / labels:.0f} | {there / here:.0f}"
+        print(f"| {n} | {polytopes:.0f} | {labels:.0f} | {costs} | {both:.0f} | {equal:.0f} |")
 
 
 def threefold(row, model):
