@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "supergravity"))
 from threefolds import dense_kappa, euler_number, features_of, geometries, rows_of  # noqa: E402, F401
 
 PARAMETERS = {name: parameter.default for name, parameter in MODEL.parameters.items()}
+LARGE_VOLUME = {"log10_flux": (-8.0, -1.0), "no_uplift_fraction": 1.0}  # where large-volume vacua are frequent
 
 
 @cache

@@ -18,7 +18,7 @@ from vacuagym.models.kklt.columns import VACUUM_TYPES
 from vacuagym.tables.arrays import content_sha256, take
 
 sys.path.insert(0, str(Path(__file__).parent))
-from kklt_theories import Exact, dense_kappa, favourable, label, rows_of, space_of, theory_of
+from kklt_theories import LARGE_VOLUME, Exact, dense_kappa, favourable, label, rows_of, space_of, theory_of
 
 DRAWS = 3
 SEED = 12
@@ -269,8 +269,11 @@ def test_what_decides_is_a_function_of_the_row(table):
 
 
 def labels_hash(features):
-    """Hash of the label table of pickled features."""
-    return content_sha256(label(pickle.loads(features.read_bytes()), DRAWS))
+    """Hashes of the label tables of pickled features: as drawn, and where there are large-volume vacua."""
+    few = pickle.loads(features.read_bytes())
+    tables = label(few, DRAWS), label(few, DRAWS, **LARGE_VOLUME)
+    assert np.char.startswith(tables[1]["vacuum_type"], "lvs").any()
+    return "".join(content_sha256(table) for table in tables)
 
 
 @pytest.mark.slow
@@ -294,8 +297,10 @@ def used():
 labels.use_all()
 before = used()
 sys.path.insert(0, {folder!r})
-from kklt_theories import label
-found = label(pickle.loads(pathlib.Path({features!r}).read_bytes()), 3)
+from kklt_theories import LARGE_VOLUME, label
+features = pickle.loads(pathlib.Path({features!r}).read_bytes())
+found = label(features, 3)
+assert any(kind.startswith("lvs") for kind in label(features, 3, **LARGE_VOLUME)["vacuum_type"])
 assert set(found["stability"]) >= {{"stable", "metastable", "unstable", "runaway", "marginal"}}
 assert sum(before) > 20 and used() == before, (before, used())
 """

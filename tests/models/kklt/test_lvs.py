@@ -11,9 +11,8 @@ import pytest
 from vacuagym.models.kklt import labels, lvs, phases, points, potential
 
 sys.path.insert(0, str(Path(__file__).parent))
-from kklt_theories import Exact, favourable, label, rows_of, space_of, theory_of
+from kklt_theories import LARGE_VOLUME, Exact, favourable, label, rows_of, space_of, theory_of
 
-FLUX = {"log10_flux": (-8.0, -1.0), "no_uplift_fraction": 1.0}  # where large-volume vacua are frequent
 P11169 = 540 * 1.2020569031595942 / (2 * (2 * np.pi) ** 3)  # xi at g_s = 1
 
 
@@ -104,7 +103,7 @@ def features():
 
 @pytest.fixture(scope="module")
 def table(features):
-    return label(features, 6, **FLUX)
+    return label(features, 6, **LARGE_VOLUME)
 
 
 def test_full_vacua_stand_at_fifty_digits(features, table):
