@@ -104,11 +104,11 @@ def stands_at_fifty_digits(geometry, row, with_hessian):
 
 
 def certified_points(features, *tables):
-    """Rows with a certified vacuum, each with its row of features: of the kinds in turn."""
+    """Rows with a certified vacuum, not at large volume, each with its row of features: of the kinds in turn."""
     found = {}
     for table in tables:
         for geometry, row in pairs(features, table):
-            if row["certified"] and row["minimization_success"]:
+            if row["certified"] and row["minimization_success"] and not row["vacuum_type"].startswith("lvs"):
                 found.setdefault(row["vacuum_type"], []).append((geometry, row))
     return [pair for turn in zip_longest(*found.values()) for pair in turn if pair]
 
