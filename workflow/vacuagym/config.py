@@ -156,8 +156,8 @@ _THRESHOLDS = {
 _BASELINES = {
     "train_rows": _key(
         Annotated[list[Annotated[int, Field(ge=1, le=1_000_000)]], Field(min_length=1)],
-        "Rows a model is fitted on, one fit for each: the points of a learning curve. Where there are fewer, all of them; the "
-        "largest alone for splits that shift the distribution.",
+        "Rows a model is fitted on, one fit for each: the points of a learning curve. Where there are fewer, all of them. "
+        "Splits that shift the distribution take the largest alone.",
         "a list of integers from 1 to 1000000",
         [100, 1000, 10_000],
     ),

@@ -69,9 +69,9 @@ event.register("numba:compiler_lock", _IdleCompiler())
 
 
 class _Library(codegen.JITCodeLibrary):
-    """Code from the cache, of which the form that can be built into other code is read when it is asked for.
+    """Compiled code from the cache, whose bitcode is parsed only when other code is built with it.
 
-    Numba reads it at once, which takes five times the memory of the code that runs.
+    Numba parses the bitcode at once and keeps it, which takes more memory than the code that runs.
     """
 
     _bitcode = b""

@@ -66,7 +66,8 @@ def score_baselines(tables: Mapping[str, Sequence[Path]], recipe: dict, out: Pat
         Of the run's features, labels and split, see `read_run`.
     recipe : dict
         Of ``out``: task, split, dataset, model, seed, and settings: train_rows, the sizes of the samples a model is fitted
-        on, the largest alone where the split shifts the distribution; test_rows, the rows it is scored on at most; and seeds, how many there are.
+        on, the largest alone where the split shifts the distribution; test_rows, the rows it is scored on at most; and
+        seeds, how many there are.
     out : Path
         The table to write.
 

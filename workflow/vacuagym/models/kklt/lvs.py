@@ -185,6 +185,11 @@ def _exponent_at(log_volume, rate, size, kappa):
     ----------
     log_volume, rate, size, kappa : float
         ln of the volume, a, ln|A / W0|, kappa_sss.
+
+    Returns
+    -------
+    x, slope : float
+        At this volume.
     """
     low, high = 1.0, max(log_volume + size, 0.0) + _WIDE
     for _ in range(60):
@@ -399,8 +404,8 @@ def large_volume_row(space, theory, rigid, euler, ways, string_coupling, uplift,
     Returns
     -------
     Row
-        ``before`` if no vacuum is proved to exist, or it has flat directions besides the axion of the volume and the rigid
-        divisors span the classes: their terms lift these.
+        ``before`` if no vacuum is proved to exist. Vacua with flat directions besides the volume's axion count only where
+        the rigid divisors do not span the classes: elsewhere their terms lift these directions.
     """
     best, number = before, 0
     for way in ways:
