@@ -23,8 +23,8 @@ from vacuagym.schema import WITH_POINT
 from vacuagym.tables.arrays import n_rows, take
 
 FAMILY, SEED = "ks", 11
-COLUMNS = ("polytopes", "unstabilised", "draws", "point", "none", "undecided", "AdS", "dS", "destroyed", "potent > 1")
-COLUMNS = (*COLUMNS, "all curves > 1", "controlled", "flops", "ms a row")
+LINES = ("n", "polytopes", "unstabilised", "draws", "point", "none", "undecided", "AdS", "dS", "destroyed")
+LINES = (*LINES, "potent > 1", "all curves > 1", "controlled", "flops", "ms a row")
 BESIDE, REPEATS = 100, 5  # polytopes beside CYTools; how often they are labelled here
 FIRST = 10  # of these polytopes are labelled by CYTools once more, before the others, which loads libraries
 CYTOOLS = Path(__file__).parents[1] / ".venv-cytools" / "bin" / "python"
@@ -40,9 +40,7 @@ def main():
     features = favourable(options.geometries, model.values["max_moduli"])
     read = {name: features[name] for name in model.model.reads(FAMILIES[FAMILY])}
     model.label(FAMILIES[FAMILY], take(read, np.arange(60)))  # compiled, or from the cache
-    print("| " + " | ".join(("n", *COLUMNS)) + " |")
-    print("|" + "---|" * (len(COLUMNS) + 1))
-    parts = []
+    parts, columns = [], []
     for n in np.unique(features["n_fields"]):
         rows = np.flatnonzero(features["n_fields"] == n)
         start = time.process_time()
@@ -61,9 +59,9 @@ def main():
         parts.append(
             {name: table[name] for name in (*chosen, "controlled", "n_flops")} | {"seconds": np.array([seconds])}
         )
-        print_row(n, len(rows), parts[-1])
+        columns.append(column_of(n, len(rows), parts[-1]))
     together = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    print_row("all", n_rows(features), together)
+    print_table([*columns, column_of("all", n_rows(features), together)])
     spanning = together["n_candidates"] > 0
     for reason in np.unique(together["failure_reason"][together["vacuum_type"] == "undecided"]):
         print(f"{reason}: {np.mean(together['failure_reason'][spanning] == reason):.3f}")
@@ -150,8 +148,16 @@ def favourable(count, most):
     return take(features, np.sort(first))
 
 
-def print_row(n, polytopes, table):
-    """One line: shares of the draws whose rigid divisors span the classes; curves and control of those with a point."""
+def print_table(columns):
+    """One line per quantity, one column per number of moduli."""
+    for i, (name, *cells) in enumerate(zip(LINES, *columns, strict=True)):
+        print("| " + " | ".join([name, *map(str, cells)]) + " |")
+        if i == 0:
+            print("|" + "---|" * (len(cells) + 1))
+
+
+def column_of(n, polytopes, table):
+    """One column: shares of the draws whose rigid divisors span the classes; curves and control of those with a point."""
     types = table["vacuum_type"]
     spanning = table["n_candidates"] > 0
     found = spanning & (table["n_distinct_minima"] > 0)
@@ -166,7 +172,7 @@ def print_row(n, polytopes, table):
     cells += [share(table[name] > 1, found) for name in ("smallest_potent_curve", "smallest_two_cycle")]
     cells += [share(table["controlled"], found), f"{table['n_flops'][found].mean():.1f}" if found.any() else "-"]
     cells += [f"{1e3 * table['seconds'].sum() / len(types):.2f}"]
-    print("| " + " | ".join(map(str, cells)) + " |")
+    return cells
 
 
 if __name__ == "__main__":

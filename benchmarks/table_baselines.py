@@ -9,6 +9,7 @@ no two runs share, from the logs of the jobs.
 
 import argparse
 import re
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -23,10 +24,10 @@ def main():
     options = parser.parse_args()
     scores = pl.read_csv(options.results / "baselines.csv", infer_schema_length=None)
     for [task], rows in scores.group_by("task", maintain_order=True):
-        print(f"\n### `{task}`: {rows['metric'][0]}\n")
-        for line in table_of(rows.filter(metric=rows["metric"][0])):
+        print(f"### `{task}`: {rows['metric'][0]}\n")
+        for line in tables_of(rows.filter(metric=rows["metric"][0])):
             print(line)
-    print("\n### Learning curves\n")
+    print("### Learning curves\n")
     for line in curves_of(scores.filter(task=scores["task"][0], split="iid", metric=scores["metric"][0])):
         print(line)
     print("\n### Size and time\n")
@@ -34,17 +35,29 @@ def main():
         print(line)
 
 
-def table_of(rows):
-    """One line per split and dataset, one column per model."""
-    models = rows["model"].unique(maintain_order=True).to_list()
-    yield "| split | dataset | training rows | " + " | ".join(f"`{name}`" for name in models) + " | interval |"
-    yield "|---|---|---|" + "---|" * (len(models) + 1)
-    for (split, dataset), some in rows.group_by("split", "dataset", maintain_order=True):
-        last = some.filter(pl.col("n_train") == pl.col("n_train").max())
-        found = {model: in_words(last.filter(model=model)["value"]) for model in models}
-        [interval] = last.filter(model="gradient_boosting", seed=0).select("low", "high").rows()
-        low, high = (f"{end:.3f}" for end in interval)
-        yield f"| `{split}` | {dataset} | {last['n_train'][0]:,} | {' | '.join(found.values())} | {low} to {high} |"
+def tables_of(rows):
+    """One table per split of several datasets, one for all splits of a single dataset; one line per model."""
+    columns = rows.select("split", "dataset").unique(maintain_order=True).rows()
+    datasets = Counter(split for split, _ in columns)
+    several = [split for split, count in datasets.items() if count > 1]
+    for split in several:
+        yield from table_of(rows, f"`{split}`", {dataset: (of, dataset) for of, dataset in columns if of == split})
+    if alone := {f"`{split}`": (split, dataset) for split, dataset in columns if split not in several}:
+        yield from table_of(rows, "", alone)
+
+
+def table_of(rows, corner, columns):
+    """One line per model, its interval and the training rows below; a column per split and dataset, by heading."""
+    found = [rows.filter(split=split, dataset=dataset) for split, dataset in columns.values()]
+    last = [some.filter(pl.col("n_train") == pl.col("n_train").max()) for some in found]
+    boosted = [some.filter(model="gradient_boosting", seed=0) for some in last]
+    models = pl.concat(last)["model"].unique(maintain_order=True)
+    lines = [(corner, *columns), ["---"] * (1 + len(columns))]
+    lines += [(f"`{model}`", *(in_words(some.filter(model=model)["value"]) for some in last)) for model in models]
+    lines += [("interval", *(f"{some['low'].item():.3f} to {some['high'].item():.3f}" for some in boosted))]
+    lines += [("training rows", *(f"{some['n_train'][0]:,}" for some in last))]
+    yield from (f"| {' | '.join(line)} |" for line in lines)
+    yield ""
 
 
 def curves_of(rows):

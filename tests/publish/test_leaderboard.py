@@ -46,12 +46,14 @@ def test_scores_are_ordered_by_edition_task_and_split_and_the_best_stands_first(
     info = yaml.safe_load((other / "info.yaml").read_text()) | {"name": "Another", "parameters": 12345}
     (other / "info.yaml").write_text(yaml.safe_dump(info))
     assert leaderboard.write_table(board) == 6
-    rows = [line for line in (board / "README.md").read_text().splitlines() if line.startswith("| mini")]
-    assert rows[0] == (
-        "| mini | `stability` | `iid` | [Another](another) | macro_f1 | 0.7500 |  | 12,345 | dataset | 2026-11-26 |"
-    )
-    assert [row.split(" | ")[2] for row in rows] == [
-        f"`{split}`" for split in ("iid", "iid", "ood_complexity", "ood_complexity", "ood_euler", "ood_euler")
+    page = (board / "README.md").read_text()
+    _, scores = page.split("**Edition mini, `stability`, macro_f1**\n\n")
+    _, _, *rows = scores.partition("\n\n")[0].splitlines()
+    by_dataset = {name: found["metrics"]["macro_f1"]["value"] for name, found in report["datasets"].items()}
+    values = "<br>".join(f"{name} {value:.3f}" for name, value in by_dataset.items())
+    assert rows[0] == f"| `iid` | [Another](another) | 0.7500 |  | {values} | 12,345 | dataset |"
+    assert [row.split("`")[1] for row in rows] == [
+        split for split in ("iid", "ood_complexity", "ood_euler") for _ in range(2)
     ]
 
 
@@ -83,7 +85,7 @@ def test_a_task_of_some_families_needs_their_datasets_alone(board):
     path = board / "majority" / "stability-iid.json"
     report = json.loads(path.read_text()) | {"task": "cicy3_hodge", "metrics": {"exact": {"value": 1.0}}}
     report["metrics"]["exact"] |= {"low": 0.9, "high": 1.0}
-    report["datasets"] = {"cicy3": {}}
+    report["datasets"] = {"cicy3": {"metrics": report["metrics"]}}
     path.write_text(json.dumps(report))
     assert [score.task for score in leaderboard.read_scores(board)] == ["stability", "stability", "cicy3_hodge"]
     path.write_text(json.dumps(report | {"task": "ks_hodge"}))

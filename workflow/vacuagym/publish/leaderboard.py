@@ -5,9 +5,11 @@ makes the predictions again can tell that they are the same.
 """
 
 import datetime
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,7 +38,7 @@ _INFO = {
     "parameters": (int, "a whole number"),
     "inputs": (str, "a text"),
 }
-_HEAD = ("edition", "task", "split", "entry", "metric", "value", "95 % interval", "parameters", "inputs", "date")
+_HEAD = ("split", "entry", "value", "95 % interval", "by dataset", "parameters", "inputs")
 
 
 class Score(NamedTuple):
@@ -48,9 +50,10 @@ class Score(NamedTuple):
     task: str
     split: str
     metric: str
-    value: float
+    value: float  # mean of the datasets
     low: float | None
     high: float | None
+    datasets: dict[str, float]
 
 
 def read_scores(folder: Path) -> list[Score]:
@@ -120,7 +123,7 @@ def _tested(task: Task, split: Split, datasets: Sequence[str]) -> list[str]:
 
 
 def _checked(path: Path, report: dict, stamps: Mapping[str, tuple[str, list[str]]]) -> tuple:
-    """Edition, task, split, headline metric, value and interval of a report that may stand on the leaderboard."""
+    """Edition, task, split, headline metric, values and interval of a report that may stand on the leaderboard."""
     task, split, stamp = TASKS[report["task"]], SPLITS[report["split"]], report["edition"]
     edition, datasets = stamps.get(stamp["content"], ("", []))
     if not edition or edition != stamp["edition"]:
@@ -134,13 +137,14 @@ def _checked(path: Path, report: dict, stamps: Mapping[str, tuple[str, list[str]
         raise InputError(path, f"has {report['predictions']!r} as the hash of the predictions, expected a SHA-256")
     metric = KINDS[task.targets[0].kind].headline
     found = report["metrics"][metric]
-    if not isinstance(found["value"], float):
+    values = {name: part["metrics"][metric]["value"] for name, part in report["datasets"].items()}
+    if not all(isinstance(value, float) for value in (found["value"], *values.values())):
         raise InputError(path, f"has no value of {metric}")
-    return edition, task.name, split.name, metric, found["value"], found["low"], found["high"]
+    return edition, task.name, split.name, metric, found["value"], found["low"], found["high"], values
 
 
 def write_table(folder: Path) -> int:
-    """Put the table of all entries of a leaderboard into its page.
+    """Put the scores of all entries of a leaderboard into its page, one table per edition and task.
 
     Returns
     -------
@@ -157,28 +161,27 @@ def write_table(folder: Path) -> int:
     place = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
     if len(place.findall(page)) != 1:
         raise InputError(path, f"has no place for the table; expected a line {BEGIN} and, below it, {END}")
-    table = "\n".join([BEGIN, "", *as_markdown(scores), "", END])
-    write_text(path, [place.sub(lambda _: table, page)])
+    tables = "\n".join([BEGIN, "", *as_markdown(scores), END])
+    write_text(path, [place.sub(lambda _: tables, page)])
     return len(scores)
 
 
-def as_markdown(scores: Sequence[Score]) -> list[str]:
-    """The lines of a table of scores."""
-    rows = [_HEAD, ["---"] * len(_HEAD), *map(_row, scores)]
-    return [f"| {' | '.join(row)} |" for row in rows]
+def as_markdown(scores: Sequence[Score]) -> Iterator[str]:
+    """The lines of the tables of scores, sorted by edition and task."""
+    for (edition, task, metric), rows in itertools.groupby(scores, attrgetter("edition", "task", "metric")):
+        yield from (f"**Edition {edition}, `{task}`, {metric}**", "")
+        yield from (f"| {' | '.join(cells)} |" for cells in (_HEAD, ["---"] * len(_HEAD), *map(_row, rows)))
+        yield ""
 
 
 def _row(score: Score) -> tuple[str, ...]:
     interval = "" if score.low is None else f"{score.low:.4f} to {score.high:.4f}"
     return (
-        score.edition,
-        f"`{score.task}`",
         f"`{score.split}`",
         f"[{score.info['name']}]({score.entry})",
-        score.metric,
         f"{score.value:.4f}",
         interval,
+        "<br>".join(f"{name} {value:.3f}" for name, value in score.datasets.items()),
         f"{score.info['parameters']:,}",
         score.info["inputs"],
-        score.info["date"].isoformat(),
     )
