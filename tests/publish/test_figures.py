@@ -98,7 +98,7 @@ def test_bars_of_class_balance_are_as_wide_as_the_shares():
     (axis,) = figures.class_balance(COUNTS).axes
     widths = {bars.get_label(): [bar.get_width() for bar in bars] for bars in axis.containers}
     assert widths == {CLASSES[k]: pytest.approx([counts[k] / 100 for counts in ROWS.values()]) for k in SHOWN}
-    assert {text.get_text() for text in axis.texts} == {"30%", "50%", "5%", "15%", "10%", "20%", "25%", ""}
+    assert {text.get_text() for text in axis.texts} == {"30%", "50%", "15%", "10%", "20%", "25%", ""}
 
 
 def test_stacked_bars_are_as_high_as_the_shares():
@@ -126,8 +126,10 @@ def test_hodge_pairs_are_drawn_where_they_are_in_the_colour_of_most_of_their_row
 
 def test_the_numbers_of_a_run_are_its_counts():
     lines = list(csv.reader(figures.numbers(COUNTS).splitlines()))
-    assert lines[0] == ["dataset", "geometries", "rows", *(CLASSES[k] for k in SHOWN)]
-    assert lines[1] == ["ks", "50", "1,000", "30.0%", "50.0%", "5.0%", "0.0%", "15.0%"]
+    names, ks, *_ = zip(*lines, strict=True)
+    assert lines[0] == ["", *ROWS]
+    assert names == ("", "geometries", "rows", *(CLASSES[k] for k in SHOWN))
+    assert ks == ("ks", "50", "1,000", "30.0%", "50.0%", "5.0%", "0.0%", "15.0%")
 
 
 def test_an_unknown_family_is_named():

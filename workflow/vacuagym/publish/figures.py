@@ -74,7 +74,7 @@ def class_legend(figure: Figure, classes: Iterable[str]) -> None:
 
 def _legend(figure: Figure, handles: Mapping[str, object]) -> None:
     if handles:
-        lines = -(-len(handles) // 6)
+        lines = -(-len(handles) // round(figure.get_figwidth() / 1.8))  # inches that the longest entries take
         place = {"loc": "outside upper center", "ncols": -(-len(handles) // lines)}
         figure.legend(handles.values(), handles.keys(), frameon=False, fontsize=11, **place)
 
@@ -121,18 +121,19 @@ def _classes(tables: Iterable[Mapping]) -> list[str]:
 
 
 def class_balance(counts: Mapping) -> Figure:
-    """Share of each class; one bar per dataset."""
+    """Share of each class; one bar per dataset. As wide as the column of text of Snakemake's report, 512 pixels."""
     datasets = counts["datasets"]
-    figure, axes = new_figure(1, width=9.0, height=1.5 + 0.6 * len(datasets))
+    figure, axes = new_figure(1, width=5.3, height=1.4 + 0.5 * len(datasets))
     axis, left = axes[0][0], np.zeros(len(datasets))
-    titles = [title_of(name, entry["family"]) for name, entry in datasets.items()]
+    titles = [title_of(name, entry["family"]).replace(" (", "\n(") for name, entry in datasets.items()]
     for name in _classes(entry["stability"] for entry in datasets.values()):
         share = np.array([entry["stability"][name] / entry["rows"] for entry in datasets.values()])
         bars = axis.barh(titles, share, left=left, color=CLASS_COLOURS[name], label=name, edgecolor="white")
-        texts = [f"{width:.0%}" if width > 0.03 else "" for width in share]
-        axis.bar_label(bars, texts, label_type="center", color="black" if name in LIGHT else "white", fontsize=11)
+        texts = [f"{width:.0%}" if width > 0.06 else "" for width in share]
+        axis.bar_label(bars, texts, label_type="center", color="black" if name in LIGHT else "white", fontsize=10)
         left += share
     axis.invert_yaxis()
+    axis.tick_params(labelsize=9)
     axis.set(xlim=(0, 1), xlabel="share of the rows")
     axis.xaxis.set_major_formatter(PercentFormatter(1))
     one_legend(figure)
@@ -165,14 +166,14 @@ def class_by_geometry(counts: Mapping) -> Figure:
 
 
 def numbers(counts: Mapping) -> str:
-    """The size of each dataset and the share of each class, for people, as CSV."""
+    """The size of each dataset and the share of each class, for people, as CSV with one column per dataset."""
     datasets, out = counts["datasets"], io.StringIO()
-    names = _classes(entry["stability"] for entry in datasets.values())
     table = csv.writer(out, lineterminator="\n")
-    table.writerow(["dataset", "geometries", "rows", *names])
-    for name, entry in datasets.items():
-        shares = [f"{entry['stability'][class_] / entry['rows']:.1%}" for class_ in names]
-        table.writerow([name, f"{entry['geometries']:,}", f"{entry['rows']:,}", *shares])
+    table.writerow(["", *datasets])
+    for name in ("geometries", "rows"):
+        table.writerow([name, *(f"{entry[name]:,}" for entry in datasets.values())])
+    for name in _classes(entry["stability"] for entry in datasets.values()):
+        table.writerow([name, *(f"{entry['stability'][name] / entry['rows']:.1%}" for entry in datasets.values())])
     return out.getvalue()
 
 
