@@ -52,6 +52,11 @@ def test_paths_are_there(page):
     assert not [path for path in paths if path not in added and not (ROOT / path).exists()]
 
 
+def test_code_of_the_front_page_fits_the_window_of_a_laptop():
+    lines = [line for block in BLOCK.findall(text(ROOT / "README.md")) for line in block.splitlines()]
+    assert [line for line in lines if len(line) > 92] == []
+
+
 def test_the_table_of_rules_is_complete():
     rules = ROOT / "workflow" / "rules"
     names = re.compile(r'^rule (\w+):|^\s+name:\s+f?"([^"]+)"', re.MULTILINE)
