@@ -85,7 +85,7 @@ def check_point(row, geometry):
     if d.value > 0:
         expected = "ds_saddle" if negative else "ds_minimum"
     elif negative:
-        bound = -mpmath.mpf(3) / 4 * abs(d.value) / unit
+        bound = -mpmath.mpf(3) / 4 * abs(d.value) / unit * (1 + mpmath.mpf(TINY))  # supersymmetric points can be at it
         expected = "ads_saddle" if below(bound) else "ads_bf_stable_tachyonic"
     else:
         broken = np.abs(supersymmetry(theory, t) * four_cycles(kappa, t)).max()

@@ -276,6 +276,23 @@ def test_classes_are_what_their_columns_say(name):
     assert np.mean(table["controlled"]) > 0.3
 
 
+@pytest.mark.parametrize("name", COMPLETE_FAMILIES)
+def test_points_are_called_supersymmetric_where_they_are(name):
+    """D_iW = 0 on the ray where E (1 + x (2 + r) / 3) = 1; such a point is stable, whatever its masses."""
+    table = label(name, some_features(name, 200, 1, 12), 20, no_uplift_fraction=0.9)
+    kind, x, r = table["vacuum_type"], table["exponent"], table["xi_ratio"]
+    e = (1 - 2 * table["axion_branch"]) * np.exp(-np.log(10) * table["log10_flux"] - x)
+    broken = np.abs(e * (1 + x * (2 + r) / 3) - 1)
+    at_point = (table["uplift"] == 0) & (table["potential_value"] < 0) & (table["n_flat"] == 0)
+    supersymmetric = at_point & (broken < 1e-8)
+    assert supersymmetric.sum() > 500
+    assert set(kind[supersymmetric]) == {"ads_susy", "ads_bf_stable_tachyonic"}
+    assert np.array_equal(kind[supersymmetric] == "ads_susy", table["n_neg"][supersymmetric] == 0)
+    assert table["certified"][supersymmetric].all()
+    assert np.all(broken[at_point & ~supersymmetric] > 1e-3)
+    assert not (kind[~supersymmetric] == "ads_susy").any()
+
+
 def test_draws_are_within_their_ranges():
     rows, packed, rng = priors.new_rows(1_000), pack(PARAMETERS), np.random.default_rng(0)
     for row in rows:

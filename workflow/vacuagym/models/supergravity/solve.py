@@ -76,8 +76,29 @@ def count_masses(masses, x, geometry, floor):
     return tally
 
 
+SUPERSYMMETRIC, NOT_SUPERSYMMETRIC, OPEN = range(3)
+
+
 @njit(cache=True)
-def classify(problem, root, geometry, work):
+def find_supersymmetric(problem, x_low, x_high, roots, work):
+    """Which critical points are supersymmetric: one of the three numbers above for each of roots (n, 4), all there are.
+
+    A supersymmetric point is critical, so its enclosure overlaps that of a critical point. If it overlaps no other one, the
+    two are the same point.
+    """
+    if problem.d1 > 0.0:
+        return np.full(len(roots), NOT_SUPERSYMMETRIC)
+    zeros = np.empty((ray.MAX_ROOTS, 4))
+    n_zeros, complete, _, _ = ray.find_zeros(ray.SUSY, problem, x_low, x_high, work, zeros)
+    found = np.full(len(roots), NOT_SUPERSYMMETRIC if complete else OPEN)
+    for zero in zeros[:n_zeros]:
+        overlaps = (roots[:, 1] <= zero[2]) & (zero[1] <= roots[:, 2])
+        found[overlaps] = SUPERSYMMETRIC if complete and overlaps.sum() == 1 else OPEN
+    return found
+
+
+@njit(cache=True)
+def classify(problem, root, supersymmetry, geometry, work):
     """The vacuum type of a critical point, its `ray.Masses` and their `Tally`; root (4,) as of `ray.find_zeros`."""
     x, x1, x2 = root[0], root[1], root[2]
     low, high = ray.enclose_sum(ray.VALUE, problem, x1, x2, work)
@@ -87,13 +108,12 @@ def classify(problem, root, geometry, work):
         return MARGINAL, masses, tally
     if low > 0.0:
         return DS_MINIMUM if tally.negative == 0 else DS_SADDLE, masses, tally
+    if supersymmetry == OPEN:
+        return MARGINAL, masses, tally
+    if supersymmetry == SUPERSYMMETRIC:  # which implies the Breitenlohner-Freedman bound
+        return ADS_SUSY if tally.negative == 0 else ADS_TACHYONIC, masses, tally
     if tally.negative == 0:
-        if problem.d1 > 0.0:
-            return ADS_NONSUSY, masses, tally
-        # a supersymmetric point is critical, and this is the only critical point of the enclosure
-        below, _ = ray.enclose_sum(ray.SUSY, problem, x1, x1, work)
-        _, above = ray.enclose_sum(ray.SUSY, problem, x2, x2, work)
-        return ADS_SUSY if below > 0.0 and above < 0.0 else ADS_NONSUSY, masses, tally
+        return ADS_NONSUSY, masses, tally
     to_bound = count_masses(masses, x, geometry, 0.75 * abs(masses.potential))
     if to_bound.negative > 0:
         return ADS_SADDLE, masses, tally
@@ -149,9 +169,10 @@ def solve_row(row, chi, geometry, work):
     found_vacuum, lowest_v = False, np.inf
     for branch in range(2):
         problem = ray.Problem(log_ratio, r1, d1, p, 1.0 - 2.0 * branch)
+        supersymmetry = find_supersymmetric(problem, x_low, x_high, roots[branch, : n_roots[branch]], work)
         for k in range(n_roots[branch]):
             root = roots[branch, k]
-            type_, masses, tally = classify(problem, root, geometry, work)
+            type_, masses, tally = classify(problem, root, supersymmetry[k], geometry, work)
             x = root[0]
             v = volume_1 * x * sqrt(x)
             potential = masses.potential / (v * v)
