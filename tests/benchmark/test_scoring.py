@@ -1,6 +1,8 @@
 """Scores of predictions as people have them: files, frames, arrays; and what they are refused for."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -100,6 +102,25 @@ def test_a_task_has_scored_rows_and_no_target_in_its_test(run, task):
     assert task.ood_val.is_empty()
 
 
+def test_a_task_says_what_it_is(run, task):
+    expected = f"<stability on ks, cicy3; split iid in {run}; 2 inputs; to predict: stability>"
+    assert repr(task) == expected
+
+
+def test_what_one_dataset_tests_on_no_other_trains_on(run, tmp_path):
+    folder = Path(shutil.copytree(run, tmp_path / "results"))
+    parts = {"ks": np.repeat(["train", "val", "test"], 20), "cicy3": np.repeat(["test", "train", "val"], 20)}
+    with new_shard(folder / "splits" / "iid.parquet", COLUMNS, {}) as write:
+        for dataset, part in parts.items():
+            write({"dataset": np.full(60, dataset), "geometry_id": np.arange(60), "part": part})
+    alone = [vacuagym.load_task("stability", dataset, folder=folder).train for dataset in ("ks", "cicy3")]
+    both = vacuagym.load_task("stability", folder=folder)
+    # geometries 0 to 19 of ks have the groups that cicy3 tests on; those of cicy3's training part are no test
+    assert [len(rows) > 0 for rows in alone] == [True, True]
+    assert both.train.equals(alone[1])
+    assert both.val.equals(pl.concat(vacuagym.load_task("stability", name, folder=folder).val for name in parts))
+
+
 # --- scores -----------------------------------------------------------------------------------------------------------
 
 
@@ -115,7 +136,8 @@ def test_scores_are_means_over_datasets_of_rows_weighted_by_group(run, task):
         mine = (truth["dataset"] == dataset).to_numpy()
         rows, guess, q = truth.filter(mine), said.filter(mine), p[mine]
         weight, code = group_weights(rows), [names.index(name) for name in rows["stability"]]
-        f1 = f1_score(rows["stability"], guess, average="macro", sample_weight=weight)
+        there = rows["stability"].unique()  # failed, which is predicted too, has no F1
+        f1 = f1_score(rows["stability"], guess, labels=there, average="macro", sample_weight=weight)
         assert found["metrics"]["macro_f1"]["value"] == pytest.approx(f1)
         loss = log_loss(code, q, labels=range(3), sample_weight=weight)
         assert found["metrics"]["log_loss"]["value"] == pytest.approx(loss, rel=1e-6)
@@ -211,9 +233,9 @@ BAD = {
         lambda t: pl.concat([t, t[7:8]]),
         "predicts 1 rows of ks in the part test of iid more than once",
     ),
-    "another part": (set_cell("geometry_id", pl.lit(10)), "not those of ks in the part test of iid, as geometry_id 10"),
-    "unknown sample": (set_cell("sample", pl.lit(7)), "not those of ks in the part test of iid"),
-    "negative sample": (set_cell("sample", pl.lit(-1)), "not those of ks in the part test of iid"),
+    "another part": (set_cell("geometry_id", pl.lit(10)), "not in ks in the part test of iid, as geometry_id 10"),
+    "unknown sample": (set_cell("sample", pl.lit(7)), "not in ks in the part test of iid"),
+    "negative sample": (set_cell("sample", pl.lit(-1)), "not in ks in the part test of iid"),
     "unknown geometry": (set_cell("geometry_id", pl.lit(201_230)), "as geometry_id 201230"),
     "unknown dataset": (set_cell("dataset", pl.lit("kss")), "row 5: has 'kss' in dataset, expected one of ks, cicy3"),
     "unknown class": (set_cell("stability", pl.lit("Stable")), "row 5: has 'Stable' in stability"),
@@ -224,14 +246,15 @@ BAD = {
     "keys left out": (lambda t: t.select("stability")[1:], "rows without dataset, geometry_id, sample, but"),
     "no class": (
         lambda t: t.drop("stability", "p_stable", "p_saddle"),
-        "misses stability; expected the columns dataset",
+        "misses stability; expected the columns dataset, geometry_id, sample, stability, or probabilities p_stable, "
+        "p_metastable, p_saddle, p_unstable, p_runaway, p_marginal, p_failed, p_not_applicable; it has dataset, geom",
     ),
     "fractional id": (
         lambda t: t.with_columns(pl.col("geometry_id") + 0.5),
         "row 0: has 40.5 in geometry_id, expected an",
     ),
     "text id": (lambda t: t.with_columns(pl.col("geometry_id").cast(str)), "String in geometry_id, expected integers"),
-    "nothing": (lambda t: t.head(0), "hold no prediction"),
+    "nothing": (lambda t: t.head(0), "has the right columns and no row"),
     "NaN": (set_cell("p_stable", pl.lit(float("nan"))), "row 5: has probabilities [nan, 0.5], not all in 0 to 1"),
     "negative": (set_cell("p_stable", pl.lit(-0.5)), "row 5: has probabilities [-0.5, 0.5]"),
     "sum": (set_cell("p_stable", pl.lit(0.4)), "row 5: has probabilities that sum to 0.9, not to 1"),
@@ -261,7 +284,7 @@ def test_bad_predictions_are_refused(run, task, tmp_path, case):
     ("array", "message"),
     [
         (np.zeros(3), "hold 3 rows without dataset, geometry_id, sample"),
-        (np.zeros((2, 2)), r"shape \(2, 2\), expected \(rows, "),
+        (np.zeros((2, 2)), r"shape \(2, 2\), expected \(rows, 8\): p_stable.* a column p_<class> of each class"),
         ({"stability": ["stable"], "p_stable": [1.0, 0.0]}, "are no columns of equal length"),
     ],
 )

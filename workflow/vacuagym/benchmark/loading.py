@@ -16,7 +16,7 @@ from vacuagym.errors import InputError
 from vacuagym.schema import COUPLING, DRAW_KEYS, FEATURE, GEOMETRY_KEYS, Column, names_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoadedTask:
     """A task on the tables of one folder, made by `load_task`.
 
@@ -27,6 +27,13 @@ class LoadedTask:
     split: str
     datasets: tuple[str, ...]
     folder: Folder
+
+    def __repr__(self) -> str:
+        lists = [*self.draw_lists, *self.geometry_lists]
+        return (
+            f"<{self.task.name} on {', '.join(self.datasets)}; split {self.split} in {self.folder.path}; "
+            f"{len(self.inputs)} inputs{', lists ' + ', '.join(lists) if lists else ''}; to predict: {', '.join(self.targets)}>"
+        )
 
     @cached_property
     def input_columns(self) -> list[Column]:
@@ -62,7 +69,10 @@ class LoadedTask:
 
     @cached_property
     def train(self) -> pl.DataFrame:
-        """Rows to train on: keys, inputs, targets."""
+        """Rows to train on: keys, inputs, targets.
+
+        Several datasets can have a polytope in common. What one of them tests on is left out of the others.
+        """
         return self.rows("train")
 
     @cached_property
@@ -95,7 +105,14 @@ class LoadedTask:
         """Keys, inputs and targets of a part of the split."""
         inputs = [*self.inputs, *self.draw_lists]
         wanted = [*self.keys, *inputs, *self.targets]
-        return pl.concat(self.truth(dataset, part, inputs).select(wanted) for dataset in self.datasets)
+        found = pl.concat(self.truth(dataset, part, inputs) for dataset in self.datasets)
+        if part == "train" and len(self.datasets) > 1:
+            found = found.join(self._tested_groups(), on="duplicate_group", how="anti", maintain_order="left")
+        return found.select(wanted)
+
+    def _tested_groups(self) -> pl.DataFrame:
+        tested = [self.folder.rows(dataset, GEOMETRY, self.split, [], "test") for dataset in self.datasets]
+        return pl.concat(rows.select("duplicate_group").unique() for rows in tested).collect()
 
     def truth(self, dataset: str, part: str, columns: Sequence[str] = ()) -> pl.DataFrame:
         """Keys, duplicate group, targets and further columns of the rows that take part, ordered by the keys."""

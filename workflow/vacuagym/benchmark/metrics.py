@@ -214,17 +214,16 @@ def tally_classes(truth, predicted, probabilities, group, n_groups: int, n_class
 
     def finish(weight: np.ndarray, sums: np.ndarray) -> np.ndarray:
         true, said, hit = (sums[..., k * n_classes : (k + 1) * n_classes] for k in range(3))
-        f1, recall = _mean_ratio(2 * hit, true + said), _mean_ratio(hit, true)
+        f1, recall = (_mean_ratio(*ratio, where=true > 0) for ratio in ((2 * hit, true + said), (hit, true)))
         return np.stack([f1, recall, *np.moveaxis(sums[..., 3 * n_classes :] / weight[..., None], -1, 0)], axis=-1)
 
     names = _names("classes", probabilities=probabilities is not None)
     return Tally(names, np.bincount(group, minlength=n_groups), np.concatenate([*counts, *sums], axis=1), finish)
 
 
-def _mean_ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Mean over the last axis of the quotients whose denominator is not 0."""
-    there = denominator > 0
-    return np.where(there, _ratio(numerator, denominator), 0.0).sum(-1) / there.sum(-1)
+def _mean_ratio(numerator: np.ndarray, denominator: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """Mean over the last axis of some quotients."""
+    return np.where(where, _ratio(numerator, denominator), 0.0).sum(-1) / where.sum(-1)
 
 
 def _score_classes(truth, predicted, probabilities, group, targets=()) -> Scores:
@@ -382,7 +381,7 @@ KINDS = {
         Kind(
             "classes",
             (
-                Metric("macro_f1", "Mean F1 of the classes that occur among the true or the predicted ones.", True),
+                Metric("macro_f1", "Mean F1 of the classes that occur.", True),
                 Metric("balanced_accuracy", "Mean recall of the classes that occur.", True),
                 Metric("log_loss", "Mean -ln p(true class), p at least 2^-52.", False, True),
                 Metric("brier", "Mean sum over classes of (p - 1 if true, p if not)^2.", False, True),

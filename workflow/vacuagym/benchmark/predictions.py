@@ -59,7 +59,7 @@ def with_truth(source, loaded: Loaded, part: str) -> dict[str, pl.DataFrame]:
     if not truth:
         raise InputError(
             f"split {loaded.split}",
-            f"has no row of {loaded.task.name} to score in its part {part}; take another dataset or split, or a larger "
+            f"has no row of {loaded.task.name} to score in its part {part}; take another part, dataset or split, or a larger "
             "n_limit",
         )
     found = _columns(where, _frame(where, source, loaded), loaded)
@@ -131,7 +131,10 @@ def _of_array(source, loaded: Loaded) -> dict:
         return {names[0]: values}
     if values.ndim != 2 or values.shape[1] != len(names):
         expected = "rows" if len(names) == 1 else f"rows, {len(names)}"
-        raise InputError("predictions", f"have the shape {values.shape}, expected ({expected}): {', '.join(names)}")
+        hint = "; or pass a mapping with a column p_<class> of each class that the model knows" if probabilities else ""
+        raise InputError(
+            "predictions", f"have the shape {values.shape}, expected ({expected}): {', '.join(names)}{hint}"
+        )
     return dict(zip(names, values.T, strict=True))
 
 
@@ -151,7 +154,10 @@ def _columns(where, found: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
             expected = [*loaded.keys, *loaded.targets]
             missing = [name for name in target.columns if name not in names]
             or_else = f", or probabilities {', '.join(known)}" if known else ""
-            raise InputError(where, f"misses {', '.join(missing)}; expected the columns {', '.join(expected)}{or_else}")
+            has = f"; it has {', '.join(found.columns)}" if found.columns else ""
+            raise InputError(
+                where, f"misses {', '.join(missing)}; expected the columns {', '.join(expected)}{or_else}{has}"
+            )
         answers += [*names, *given]
     keys = [name for name in loaded.keys if name in found.columns]
     if keys and (missing := [name for name in loaded.keys if name not in keys]):
@@ -166,7 +172,7 @@ def _columns(where, found: pl.DataFrame, loaded: Loaded) -> pl.DataFrame:
 def _with_keys(where, found: pl.DataFrame, datasets: Sequence[str], loaded: Loaded) -> pl.DataFrame:
     """Keys of the right types: integral floats, as a merge leaves them, are integers."""
     if found.is_empty():
-        raise InputError(where, "hold no prediction")
+        raise InputError(where, "has the right columns and no row; expected one for each row to predict")
     for name in loaded.keys:
         column = found[name]
         if name == "dataset":
@@ -341,6 +347,6 @@ def _wrong(keys, of, truth, found, loaded, dataset, part) -> Iterator[tuple[pl.D
         inside = loaded.folder.rows(dataset, loaded.task.row, loaded.split, [], part).select(
             pl.col(keys).cast(pl.Int64)
         )
-        yield alien.join(inside.collect(), on=keys, how="anti"), f"predicts {{}} rows that are not those of {of}"
+        yield alien.join(inside.collect(), on=keys, how="anti"), f"predicts {{}} rows that are not in {of}"
     hint = "; to score one dataset alone, name it" if found.is_empty() and len(loaded.datasets) > 1 else ""
     yield truth.join(found, on=keys, how="anti"), f"misses {{}} of the {len(truth)} rows of {of}{hint}"
