@@ -70,6 +70,8 @@ def test_status_of_a_run_without_and_with_a_manifest(run):
         ("iid", ["a split. 70/15/15", "geometries train val ood_val test ks 0 1,200 0 0"]),
         ("cicy3_random_30", ["a split. A random 30%"]),
         ("runaway", ["runaway: a class of supergravity: no critical point exists"]),
+        ("gauge_algebras", ["gauge_algebras: what the task fth6d_gauge predicts"]),
+        ("ads_susy", ["vacuum_type: string, outcome, in labels/ks", "ads_susy: V < 0, D_iW = 0"]),
     ],
 )
 def test_every_kind_of_name_is_described_in_80_columns(run, name, expected):

@@ -1,6 +1,7 @@
 """What a run has made, what a release holds and what their names mean, as lines of text."""
 
 import difflib
+import re
 import json
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -110,7 +111,7 @@ def _jobs(memory: Path) -> Iterator[str]:
 
 
 def describe(folder: Path, name: str | None) -> Iterator[str]:
-    """Yield what a dataset, table, column, task, split or class is.
+    """Yield what a dataset, table, column, task, target, split, class or value of a column is.
 
     Parameters
     ----------
@@ -147,6 +148,11 @@ def describe(folder: Path, name: str | None) -> Iterator[str]:
         found += _class(name, columns.get("stability", {}))
     if name in columns:
         found += _column(name, columns[name])
+    found += [f"{name}: what the task {task.name} predicts" for task in TASKS.values() if name in task.target_columns]
+    if not found:
+        for other, meanings in columns.items():
+            values = {column: of for column, of in meanings.items() if name in re.findall(r"(\w+): ", column.text)}
+            found += _column(other, values)
     if not found:
         names = dict.fromkeys([*tables, *columns, *(name for some in known.values() for name in some)])
         close = difflib.get_close_matches(name, names)
