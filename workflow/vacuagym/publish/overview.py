@@ -1,8 +1,8 @@
 """What a run has made, what a release holds and what their names mean, as lines of text."""
 
 import difflib
-import re
 import json
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
