@@ -39,7 +39,7 @@ rule hash_content:
     resources:
         mem_mb=mem_mb_of("hash_content"),
     params:
-        code=source_hash("publish/editions", "benchmark/values"),
+        code=source_hash("publish/editions", "publish/records", "benchmark/values"),
     message:
         "hashes of the values, by which an edition is known"
     script:
