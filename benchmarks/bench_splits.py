@@ -65,6 +65,8 @@ def print_cost(task, split, dataset, options):
 
     train = pl.concat([rows(shifted, name, "train") for name in others])
     test = rows(shifted, dataset, "test")
+    if test.is_empty():  # the split holds out nothing of this dataset
+        return
     known = pl.col("geometry_id").is_in(set(iid.truth(dataset, "train")["geometry_id"].to_list()))
     inside = train if split.holds_out is None else test.clear()
     near, test = pl.concat([inside, test]).filter(known), test.filter(~known)
