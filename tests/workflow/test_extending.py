@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import polars as pl
+import pytest
 import yaml
 
 from vacuagym.schema import PARTS
@@ -31,6 +32,7 @@ def register(path: Path, module: str) -> None:
     path.write_text(f'{before},\n    "{module}"{closing}{after}', encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_five_records_by_five_files_and_five_lines(tmp_path):
     clone = tmp_path / "clone"
     ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")

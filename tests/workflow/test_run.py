@@ -108,6 +108,7 @@ def test_the_dictionary_describes_every_column(small):
     assert described["splits"] == ["dataset", "geometry_id", "part"]
 
 
+@pytest.mark.slow
 def test_scores_of_a_run(small, tmp_path):
     """Baselines and active learning by their own targets; the classes that a run is certain of score 1."""
     folder = tmp_path / "copy"
@@ -146,7 +147,9 @@ def test_scores_of_a_run(small, tmp_path):
     assert done.returncode == 2 and done.stderr.startswith("error: predictions.parquet: "), done.stderr
 
 
-@pytest.mark.parametrize("n_limit", [1, 5, 6])
+@pytest.mark.parametrize(
+    "n_limit", [1, pytest.param(5, marks=pytest.mark.slow), pytest.param(6, marks=pytest.mark.slow)]
+)
 def test_the_smallest_runs_end_well_and_say_what_they_lack(small, tmp_path, n_limit):
     folder = tmp_path / "copy"
     shutil.copytree(small, folder)
@@ -295,6 +298,7 @@ def jobs_of(text):
 OWN = ("{5}", "{3}\n{3}", "{2,4}", "{3,3}", "{2,2,3}", "{2,2,2,2}", "{2}\n{4}", "{2}\n{2}\n{2}\n{2}")
 
 
+@pytest.mark.slow
 def test_a_changed_run_of_ones_own_geometries_makes_what_is_new_and_no_more(tmp_path):
     (tmp_path / "my.txt").write_text("\n\n".join(OWN))
     datasets = dict.fromkeys(DATASETS) | {"mine": {"family": "cicy3", "source": "my.txt"}}
@@ -723,7 +727,8 @@ def test_the_report_opens_without_a_network(small, tmp_path):
         assert f"results/figures/{figure.name}" in text
     front = json.loads(re.search(r'workflow_desc = ("(?:[^"\\]|\\.)*")', text)[1])
     assert "<svg" in front and "at most\n20 geometries" in front  # a figure
-    assert re.findall(r"<td>(ks|cicy3|fth6d)</td>\s*<td>20</td>\s*<td>60</td>", front) == list(DATASETS)  # numbers
+    words = " ".join(re.sub("<[^>]+>", " ", front).split())
+    assert f"{' '.join(DATASETS)} geometries 20 20 20 rows 60 60 60" in words  # numbers
     for category in ("Geometries", "Labels", "Run"):
         assert category in text
     assert not re.findall(r"<(?:script|link|img)[^>]+(?:src|href)=[\"']https?:", text)

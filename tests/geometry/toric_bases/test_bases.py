@@ -134,6 +134,7 @@ def _scan(x, y, weight, order):
     return count
 
 
+@pytest.mark.slow
 def test_monomials_of_every_base(bases, features):
     """#f + #g = H0 + 2 + sum over curves k >= -2 of (k + 1), -2 curves inside clusters left out; no (4,6) anywhere."""
     orders = {}
