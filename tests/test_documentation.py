@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from vacuagym.cli import cli
-from vacuagym.config import described
+from vacuagym.config import Config, described
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -50,6 +50,14 @@ def test_paths_are_there(page):
     added = re.findall(r"^`(\S+)`:$", text(page), re.MULTILINE)  # by the examples of the page
     paths = [span for span in spans(page) if re.fullmatch(rf"({'|'.join(FOLDERS)})/[\w./-]+", span)]
     assert not [path for path in paths if path not in added and not (ROOT / path).exists()]
+
+
+def test_thresholds_of_splits_are_those_of_the_configuration():
+    thresholds, page = Config().model_dump()["splits"], text(ROOT / "docs" / "splits-and-scores.md")
+    for name in ("ood_complexity", "ood_euler"):
+        [row] = re.findall(rf"^\| `{name}` \| geometries .*", page, re.MULTILINE)
+        found = {dataset: int(number) for number, dataset in re.findall(r"(\d+) \((\w+)\)", row)}
+        assert found == {dataset: number for dataset, number in thresholds[name].items() if number is not None}
 
 
 def test_code_of_the_front_page_fits_the_window_of_a_laptop():

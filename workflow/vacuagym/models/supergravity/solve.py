@@ -81,10 +81,25 @@ SUPERSYMMETRIC, NOT_SUPERSYMMETRIC, OPEN = range(3)
 
 @njit(cache=True)
 def find_supersymmetric(problem, x_low, x_high, roots, work):
-    """Which critical points are supersymmetric: one of the three numbers above for each of roots (n, 4), all there are.
+    """Which critical points on the ray are supersymmetric, D_iW = 0, with proof.
 
     A supersymmetric point is critical, so its enclosure overlaps that of a critical point. If it overlaps no other one, the
     two are the same point.
+
+    Parameters
+    ----------
+    problem : ray.Problem
+    x_low, x_high : float
+        Ends of the interval.
+    roots : float64 (n, 4)
+        All critical points in it, as of `ray.find_zeros`.
+    work : float64 (ray.N_WORK,)
+        Workspace.
+
+    Returns
+    -------
+    int64 (n,)
+        SUPERSYMMETRIC, NOT_SUPERSYMMETRIC or, where it is not proved, OPEN.
     """
     if problem.d1 > 0.0:
         return np.full(len(roots), NOT_SUPERSYMMETRIC)
